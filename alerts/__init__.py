@@ -1,0 +1,1 @@
+"""Rules, episodes, outbox and channels."""

@@ -1,0 +1,1 @@
+"""Dated rule tables and the pure functions on frames that apply them."""

@@ -1,0 +1,1 @@
+"""Great Expectations suites, quality flags and quarantine decisions."""

@@ -1,0 +1,1 @@
+"""One module per export layout, the landing zone and HTTP pulling."""

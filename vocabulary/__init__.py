@@ -1,0 +1,1 @@
+"""The words every room shares: parameters, units, codes, reasons, time labels, rounding."""

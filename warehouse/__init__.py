@@ -1,0 +1,1 @@
+"""Schema, load, recall (`as_of`), ledger and migrations."""
