@@ -1,0 +1,148 @@
+"""From judged readings to episodes (预警事件): a pure function on frames, all sites at once."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from alerts.rules import Rule
+
+#: columns the samples must have
+SAMPLE_COLUMNS: tuple[str, ...] = ("site", "observed_at", "class", "multiples", "worst", "beyond")
+
+#: column -> dtype of the frame of episodes
+EPISODE_DTYPES: dict[str, str] = {
+    "site": "str",
+    "since": "datetime64[us]",
+    "until": "datetime64[us]",
+    "last_seen": "datetime64[us]",
+    "worst_class": "Int8",
+    "n_readings": "int64",
+    "peak_at": "datetime64[us]",
+    "peak_multiple": "float64",
+    "worst": "str",
+    "multiples": "str",
+}
+
+
+class SamplesError(Exception):
+    """The samples lack a column, or one site has two samples of the same time."""
+
+
+def find_episodes(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+    """Find every episode of a rule in the samples of any number of sites.
+
+    A sample is *bad* when `class >= rule.raise_class`, *good* when `class <= rule.clear_class`. An
+    episode opens when `rule.raise_after` samples in a row are bad, or one bad sample is `beyond`; it
+    began with the first of that run. It closes when `rule.clear_after` samples in a row are good, and
+    ended with the first of those. Samples without a class are as if absent: they neither raise, clear
+    nor break a run; so are those of days on which the rule was not valid.
+
+    Parameters
+    ----------
+    samples
+        One row per site and time, in any order: `site`, `observed_at` (Asia/Shanghai, no zone),
+        `class` (Int8, NA: not judged), `multiples` ("nh3_n=1.2;tp=0.5"), `worst` (parameter keys),
+        `beyond` (bool: an item is beyond `rule.raise_multiple` times its limit). Give the whole
+        history of a site: what stands before the first row cannot be known.
+    rule
+        The rule; its thresholds come from the district's `alerts.toml`.
+
+    Returns
+    -------
+    DataFrame
+        One row per episode, by site and since: `site`, `since`, `until` (NaT: open), `last_seen` (last
+        bad sample), `worst_class`, `n_readings` (bad samples), and of the peak (the bad sample of the
+        worst class with the largest multiple, the earliest of equals) `peak_at`, `peak_multiple`
+        (NaN: no multiple, as for pH and DO), `worst`, `multiples`.
+
+    Raises
+    ------
+    SamplesError
+        A column is missing, or a site has two samples of one time.
+    """
+    missing = [name for name in SAMPLE_COLUMNS if name not in samples.columns]
+    if missing:
+        raise SamplesError(f"samples: no column {', '.join(missing)}; expected {', '.join(SAMPLE_COLUMNS)}")
+    rows = _judged(samples, rule)
+    if rows.empty:
+        return _typed(pd.DataFrame({name: [] for name in EPISODE_DTYPES}))
+
+    site = rows["site"]
+    bad = rows["class"] >= rule.raise_class
+    good = rows["class"] <= rule.clear_class
+    kind = bad.astype("int8") - good.astype("int8")
+    run = ((kind != kind.shift()) | (site != site.shift())).cumsum()
+    place = pd.Series(range(len(rows)), index=rows.index)
+    run_start = place.groupby(run).transform("first")
+    length = place - run_start + 1
+
+    # what each sample asks for: open (1), close (0) or nothing (NaN), and the state that follows
+    asks = pd.Series(float("nan"), index=rows.index)
+    asks[bad & ((length >= rule.raise_after) | rows["beyond"])] = 1.0
+    asks[good & (length >= rule.clear_after)] = 0.0
+    state = asks.groupby(site).ffill().fillna(0.0)
+    before = state.groupby(site).shift(fill_value=0.0)
+    # the sample that decides stands at the end of its run; the episode begins or ends at the run's start
+    starts = run_start[(state == 1.0) & (before == 0.0)].to_numpy()
+    ends = run_start[(state == 0.0) & (before == 1.0)].to_numpy()
+    if len(starts) == 0:
+        return _typed(pd.DataFrame({name: [] for name in EPISODE_DTYPES}))
+
+    begun = place.isin(starts).cumsum()
+    members = rows.assign(number=begun, bad=bad, open=_inside(place, starts, ends, site))
+    members = members[members["open"] & members["bad"]]
+    peak = members.sort_values(
+        ["number", "class", "multiple", "observed_at"],
+        ascending=[True, False, False, True],
+        na_position="last",
+        kind="stable",
+    ).drop_duplicates("number")
+    grouped = members.groupby("number")
+    found = pd.DataFrame(
+        {
+            "site": site.iloc[starts].to_numpy(),
+            "since": rows["observed_at"].iloc[starts].to_numpy(),
+            "last_seen": grouped["observed_at"].max().to_numpy(),
+            "worst_class": grouped["class"].max().to_numpy(),
+            "n_readings": grouped.size().to_numpy(),
+            "peak_at": peak["observed_at"].to_numpy(),
+            "peak_multiple": peak["multiple"].to_numpy(),
+            "worst": peak["worst"].to_numpy(),
+            "multiples": peak["multiples"].to_numpy(),
+        }
+    )
+    closing = pd.Series(rows["observed_at"].iloc[ends].to_numpy(), index=begun.iloc[ends].to_numpy())
+    found["until"] = closing.reindex(range(1, len(starts) + 1)).to_numpy()
+    return _typed(found)
+
+
+def _judged(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+    """Keep the samples the rule speaks of, in order, with the largest multiple of each."""
+    valid = samples["class"].notna() & (samples["observed_at"] >= pd.Timestamp(rule.valid_from))
+    if rule.valid_to is not None:
+        valid &= samples["observed_at"] < pd.Timestamp(rule.valid_to) + pd.Timedelta(days=1)
+    rows = samples.loc[valid, list(SAMPLE_COLUMNS)]
+    rows = rows.sort_values(["site", "observed_at"], kind="stable").reset_index(drop=True)
+    twice = rows.duplicated(["site", "observed_at"])
+    if twice.any():
+        first = rows[twice].iloc[0]
+        raise SamplesError(
+            f"samples: site {first['site']} has two samples of {first['observed_at']}, expected one"
+        )
+    rows["class"] = rows["class"].astype("int64")
+    rows["beyond"] = rows["beyond"].astype("boolean").fillna(value=False).astype(bool)
+    for name in ("worst", "multiples"):
+        rows[name] = rows[name].astype("str").fillna("")
+    amounts = rows["multiples"].str.extractall(r"=(-?\d+(?:\.\d+)?)")[0].astype("float64")
+    rows["multiple"] = amounts.groupby(level=0).max().reindex(rows.index)
+    return rows
+
+
+def _inside(place: pd.Series, starts: pd.Series, ends: pd.Series, site: pd.Series) -> pd.Series:
+    """Say of each sample whether it lies in an episode: from its start up to, without, its end."""
+    steps = place.isin(starts).astype("int64") - place.isin(ends).astype("int64")
+    return steps.groupby(site).cumsum() > 0
+
+
+def _typed(found: pd.DataFrame) -> pd.DataFrame:
+    return found[list(EPISODE_DTYPES)].astype(EPISODE_DTYPES)
