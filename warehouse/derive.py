@@ -1,0 +1,99 @@
+"""Derived rows are kept like readings: a recomputed row that differs ends the old one's belief."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, Table, update
+
+from warehouse import bulk
+from warehouse.recall import recall_table
+
+_KNOWN = ("known_from", "known_until")
+
+
+def replace_derived(
+    connection: Connection,
+    table: Table,
+    rows: pd.DataFrame,
+    *,
+    scope: Sequence[ColumnElement[bool]],
+    key: Sequence[str],
+    now: datetime,
+) -> pd.DataFrame:
+    """Make `rows` the believed content of `table` within `scope`; equal rows stay as they are.
+
+    Parameters
+    ----------
+    rows
+        Every column of `table` but the two known-at columns; unique by `key`.
+    scope
+        Conditions that bound what is being replaced; believed rows in it that `rows` lacks end.
+    now
+        Known-at time of the change, UTC without zone.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows that are new or differ, with `change` = new | changed.
+    """
+    names = [column.name for column in table.columns if column.name not in _KNOWN]
+    wanted = _typed(rows[names], table)
+    stored = _typed(recall_table(connection, table, *scope)[[*names, "known_from"]], table)
+    both = wanted.merge(stored, on=list(key), how="outer", suffixes=("", "_stored"), indicator="side")
+    same = (both["side"] == "both").to_numpy()
+    for name in names:
+        if name not in key:
+            same &= _equal(both[name], both[f"{name}_stored"])
+    ends = both[~same & (both["side"] != "left_only")]
+    begins = both[~same & (both["side"] != "right_only")]
+    if not ends.empty:
+        _end_belief(connection, table, ends, key, now)
+    fresh = begins[names].copy()
+    if not fresh.empty:
+        fresh = _typed(fresh, table)
+        bulk.append(connection, table, fresh.assign(known_from=pd.Timestamp(now)))
+    return fresh.assign(change=np.where(begins["side"] == "both", "changed", "new"))
+
+
+def _end_belief(
+    connection: Connection, table: Table, ends: pd.DataFrame, key: Sequence[str], now: datetime
+) -> None:
+    keys = ends[[*key]].reset_index(drop=True)
+    name = f"ended_{table.name}"
+    bulk.stage(connection, name, keys)
+    staged = bulk.staged(name, keys)
+    connection.execute(
+        update(table)
+        .values(known_until=now)
+        .where(table.c.known_until.is_(None), *[table.c[part] == staged.c[part] for part in key])
+    )
+    bulk.unstage(connection, name)
+
+
+def _typed(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """Give every column the pandas type that stands for its SQL type, so that rows compare."""
+    typed = frame.copy()
+    for name in frame.columns:
+        kind = table.c[name].type.python_type
+        if kind is float:
+            typed[name] = typed[name].astype("float64")
+        elif kind is int:
+            typed[name] = typed[name].astype("Int64")
+        elif kind is bool:
+            typed[name] = typed[name].astype("boolean")
+        elif kind is str:
+            typed[name] = typed[name].astype("str")
+        else:
+            typed[name] = typed[name].astype("datetime64[us]")
+    return typed
+
+
+def _equal(left: pd.Series, right: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    equal = (left == right).fillna(value=False).to_numpy(dtype=bool)
+    both_missing = left.isna().to_numpy() & right.isna().to_numpy()
+    result: np.ndarray[tuple[int], np.dtype[np.bool_]] = equal | both_missing
+    return result

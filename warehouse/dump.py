@@ -1,0 +1,176 @@
+"""The canonical dump: what the warehouse says, whatever engine, order or number of runs made it say so.
+
+Readings with their chain of revisions, quarantine, believed derived rows and episodes, sorted; no run
+times, known-at times, surrogate keys or outbox. Its SHA-256 is promise 1 in one line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+from sqlalchemy import Connection, Table, func, select
+
+from warehouse import bulk
+from warehouse.recall import believed
+from warehouse.schema import (
+    air_days,
+    aqi_days,
+    deliveries,
+    episodes,
+    flags,
+    indicator_results,
+    outlet_results,
+    quarantine,
+    readings,
+    section_results,
+    series,
+)
+
+#: derived tables of the dump
+DERIVED: tuple[Table, ...] = (section_results, air_days, aqi_days, outlet_results, indicator_results)
+_EPISODE = ["rule", "district", "subject", "level", "state", "since", "until", "class", "limit"]
+#: rows of readings taken at a time, so that the dump of a large warehouse needs little memory
+_MONTHS_AT_A_TIME = 1
+
+
+def dump_sha256(connection: Connection) -> str:
+    """Return the SHA-256 of the canonical dump."""
+    digest = hashlib.sha256()
+    for part in canonical_dump(connection):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def canonical_dump(connection: Connection) -> Iterator[bytes]:
+    """Yield the canonical dump as CSV, table by table."""
+    yield from _readings(connection)
+    yield from _flags(connection)
+    yield _text("quarantine", _quarantine(connection))
+    for table in DERIVED:
+        names = [
+            column.name for column in table.columns if column.name not in ("known_from", "known_until")
+        ]
+        rows = bulk.fetch(connection, select(*[table.c[name] for name in names]).where(believed(table)))
+        yield _text(table.name, rows)
+    rows = bulk.fetch(
+        connection,
+        select(*[episodes.c[name] for name in _EPISODE]).where(episodes.c.state != "annulled"),
+    )
+    # who acknowledged is history of people, not of data
+    rows["state"] = rows["state"].replace("acknowledged", "firing")
+    yield _text("episodes", rows)
+
+
+def _text(name: str, rows: pd.DataFrame, *, sort: bool = True) -> bytes:
+    shown = pd.DataFrame({column: _plain(rows[column]) for column in rows.columns})
+    if sort and len(shown):
+        shown = shown.sort_values(list(shown.columns), kind="stable", na_position="first")
+    buffer = io.BytesIO()
+    buffer.write(f"# {name}\n".encode())
+    pa_csv.write_csv(pa.Table.from_pandas(shown, preserve_index=False), buffer)
+    return buffer.getvalue()
+
+
+def _plain(values: pd.Series) -> pd.Series:
+    """Give a column one form on every engine: exact decimal text of floats, ISO times, plain text."""
+    if pd.api.types.is_float_dtype(values.dtype):
+        return values.map(repr, na_action="ignore").astype("str")
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return values.astype("datetime64[us]").dt.strftime("%Y-%m-%dT%H:%M:%S")
+    if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_integer_dtype(values.dtype):
+        return values.astype("Int64")
+    found = values.dropna()
+    if len(found) and isinstance(found.iloc[0], (bool, int, np.integer)):
+        return values.astype("Int64")
+    if len(found) and isinstance(found.iloc[0], datetime):
+        return _plain(pd.to_datetime(values))
+    return values.astype("str")
+
+
+def _series(connection: Connection) -> pd.DataFrame:
+    names = bulk.fetch(connection, select(series))
+    columns = ["district", "site", "parameter", "period"]
+    # sorted here by code point, since engines disagree on the order of text
+    names = names.sort_values(columns, kind="stable").reset_index(drop=True)
+    names["place"] = np.arange(len(names))
+    return names
+
+
+def _months(connection: Connection) -> list[tuple[datetime, datetime]]:
+    low, high = connection.execute(
+        select(func.min(readings.c.observed_at), func.max(readings.c.observed_at))
+    ).one()
+    if low is None:
+        return []
+    starts = pd.date_range(
+        pd.Timestamp(low).to_period("M").to_timestamp(), pd.Timestamp(high), freq=f"{_MONTHS_AT_A_TIME}MS"
+    )
+    ends = starts + pd.DateOffset(months=_MONTHS_AT_A_TIME)
+    return [(a.to_pydatetime(), b.to_pydatetime()) for a, b in zip(starts, ends, strict=True)]
+
+
+def _readings(connection: Connection) -> Iterator[bytes]:
+    names = _series(connection)
+    place = pd.Series(names["place"].to_numpy(), index=names["id"].to_numpy())
+    for start, end in _months(connection):
+        query = select(
+            readings.c.series_id,
+            readings.c.observed_at,
+            readings.c.rank_first,
+            readings.c.value,
+            readings.c.censor,
+            readings.c.provider_flag,
+        ).where(readings.c.observed_at >= start, readings.c.observed_at < end)
+        rows = bulk.fetch(connection, query)
+        at = place.loc[rows["series_id"]].to_numpy()
+        order = np.lexsort(
+            (rows["rank_first"].to_numpy(), pd.to_datetime(rows["observed_at"]).to_numpy(), at)
+        )
+        rows = rows.iloc[order]
+        known = names.iloc[at[order]].reset_index(drop=True)
+        shown: dict[str, Any] = {
+            name: known[name] for name in ("district", "site", "parameter", "period")
+        }
+        for name in ("observed_at", "value", "censor", "provider_flag"):
+            shown[name] = rows[name].reset_index(drop=True)
+        yield _text(f"readings {start:%Y-%m}", pd.DataFrame(shown), sort=False)
+
+
+def _flags(connection: Connection) -> Iterator[bytes]:
+    query = (
+        select(
+            series.c.district,
+            series.c.site,
+            series.c.parameter,
+            series.c.period,
+            flags.c.observed_at,
+            flags.c.test,
+            flags.c.verdict,
+        )
+        .select_from(flags.join(series, flags.c.series_id == series.c.id))
+        .where(believed(flags))
+    )
+    yield _text("flags", bulk.fetch(connection, query))
+
+
+def _quarantine(connection: Connection) -> pd.DataFrame:
+    columns = [
+        deliveries.c.district,
+        deliveries.c.source,
+        deliveries.c.sha256,
+        *[
+            quarantine.c[name]
+            for name in ("sheet", "row", "column", "site", "parameter", "period", "observed_at")
+        ],
+        *[quarantine.c[name] for name in ("raw", "code", "cells", "state")],
+    ]
+    joined = quarantine.join(deliveries, quarantine.c.delivery_id == deliveries.c.id)
+    return bulk.fetch(connection, select(*columns).select_from(joined))

@@ -1,0 +1,72 @@
+"""Bulk ways of PostgreSQL: COPY into a temporary table, and an advisory lock per district."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    Double,
+    MetaData,
+    Select,
+    String,
+    Table,
+    text,
+)
+from sqlalchemy.schema import CreateTable, DropTable
+
+
+def _column_type(dtype: Any) -> Any:
+    if pd.api.types.is_bool_dtype(dtype):
+        return Boolean
+    if pd.api.types.is_integer_dtype(dtype):
+        return BigInteger
+    if pd.api.types.is_float_dtype(dtype):
+        return Double
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return DateTime
+    return String
+
+
+def _table(name: str, frame: pd.DataFrame | None = None) -> Table:
+    columns = [] if frame is None else [Column(str(key), _column_type(frame[key].dtype)) for key in frame]
+    return Table(name, MetaData(), *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
+
+
+def stage(connection: Connection, name: str, frame: pd.DataFrame) -> None:
+    """Copy `frame` into a temporary table called `name` that ends with the transaction."""
+    connection.execute(DropTable(_table(name), if_exists=True))
+    table = _table(name, frame)
+    connection.execute(CreateTable(table))
+    buffer = io.BytesIO()
+    # an unquoted empty field is null and a quoted one the empty text, on both sides
+    options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
+    pa_csv.write_csv(pa.Table.from_pandas(frame, preserve_index=False), buffer, write_options=options)
+    driver: Any = connection.connection.driver_connection
+    quoted = connection.dialect.identifier_preparer.quote(name)
+    with driver.cursor() as cursor, cursor.copy(f"COPY {quoted} FROM STDIN (FORMAT csv)") as copy:
+        copy.write(buffer.getbuffer())
+
+
+def unstage(connection: Connection, name: str) -> None:
+    """Drop the temporary table made by `stage`."""
+    connection.execute(DropTable(_table(name), if_exists=True))
+
+
+def fetch(connection: Connection, query: Select[Any]) -> pd.DataFrame:
+    """Return the rows of `query` as a frame."""
+    result = connection.execute(query)
+    return pd.DataFrame(result.fetchall(), columns=list(result.keys()))
+
+
+def lock_district(connection: Connection, district: str) -> None:
+    """Let one transaction at a time settle the readings of a district."""
+    connection.execute(text("select pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": district})
