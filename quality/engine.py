@@ -1,0 +1,137 @@
+"""One run of Great Expectations over a frame: which rows fail which expectation.
+
+This is the one module that knows Great Expectations. Rows are taken from its native
+`unexpected_index_list`; asking for `unexpected_index_column_names` costs 40 times as much where
+many rows fail. An expectation that raises is an error here, never a pass.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from quality.suites import RowExpectation
+
+
+class JudgementError(Exception):
+    """The judgement could not be made; nothing of the batch may pass for judged."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one expectation found: `rows` are positions in the judged frame, ascending."""
+
+    expectation: RowExpectation
+    evaluated: int
+    rows: npt.NDArray[np.int64]
+    success: bool
+
+
+def _library() -> Any:
+    # imported here because it takes seconds: a night with nothing new must not pay for it
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="module 'sre_constants' is deprecated")
+        import great_expectations as gx  # noqa: PLC0415 - see above
+    return gx
+
+
+def _built(gx: Any, expectation: RowExpectation) -> Any:
+    kind = getattr(gx.expectations, expectation.type, None)
+    if kind is None:
+        raise JudgementError(f"{expectation.type} ({expectation.code}) is no class of Great Expectations")
+    extra: dict[str, Any] = {"meta": {"order": expectation.order, "code": expectation.code}}
+    if expectation.where is not None:
+        from great_expectations.expectations.row_conditions import Column  # noqa: PLC0415 - see _library
+
+        column, equals = expectation.where
+        extra["row_condition"] = Column(column) == equals
+    return kind(**expectation.args, **extra)
+
+
+def _raised(information: Mapping[str, Any]) -> str:
+    """Return what was raised, or '' where nothing was.
+
+    A plain pass is {"raised_exception": False, ...}; a failure may be keyed by metric id instead.
+    """
+    if information.get("raised_exception") is False:
+        return ""
+    nested = [item for item in information.values() if isinstance(item, Mapping)]
+    messages = [str(item.get("exception_message")) for item in (information, *nested)]
+    return "; ".join(dict.fromkeys(text for text in messages if text != "None")) or "unknown exception"
+
+
+def _outcome(result: Any, expectation: RowExpectation, id_column: str | None) -> Outcome:
+    name = f"{expectation.type} ({expectation.code})"
+    raised = _raised(result.exception_info)
+    if raised:
+        raise JudgementError(f"{name}: {raised}")
+    found = result.result
+    if "unexpected_index_list" not in found or "element_count" not in found:
+        raise JudgementError(f"{name}: gives no verdict per row, so it cannot judge rows")
+    listed = found["unexpected_index_list"] or []
+    if id_column is not None:
+        listed = [item[id_column] for item in listed]
+    rows = np.unique(np.asarray(listed, dtype=np.int64))
+    if len(rows) != found["unexpected_count"]:
+        raise JudgementError(f"{name}: {found['unexpected_count']} rows fail but {len(rows)} are named")
+    return Outcome(expectation, int(found["element_count"]), rows, bool(result.success))
+
+
+def run(
+    frame: pd.DataFrame,
+    expectations: Sequence[RowExpectation],
+    terms: Mapping[str, Any],
+    *,
+    id_column: str | None = None,
+) -> list[Outcome]:
+    """Judge every row of a frame in one run of Great Expectations.
+
+    Parameters
+    ----------
+    frame
+        The judged frame, with the default index 0..n-1 and the columns that the expectations read.
+    expectations
+        Row-level expectations.
+    terms
+        Values of the suite parameters that the expectations name with ``$PARAMETER``.
+    id_column
+        Take the rows by the library's slow row-id mode from this column, for proofs of equality.
+
+    Returns
+    -------
+    list[Outcome]
+        One outcome an expectation, in the order given.
+
+    Raises
+    ------
+    JudgementError
+        When an expectation raises, gives no rows, or is missing from the result.
+    """
+    gx = _library()
+    try:
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        asset = context.data_sources.add_pandas("readings").add_dataframe_asset("readings")
+        batch = asset.add_batch_definition_whole_dataframe("batch").get_batch(
+            batch_parameters={"dataframe": frame}
+        )
+        suite = gx.ExpectationSuite(
+            "readings", expectations=[_built(gx, expectation) for expectation in expectations]
+        )
+        result_format: dict[str, Any] = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
+        if id_column is not None:
+            result_format["unexpected_index_column_names"] = [id_column]
+        validation = batch.validate(suite, result_format=result_format, expectation_parameters=dict(terms))
+    except gx.exceptions.GreatExpectationsError as error:
+        raise JudgementError(f"Great Expectations: {error}") from error
+    by_order = {result.expectation_config.meta["order"]: result for result in validation.results}
+    missing = [item.code for item in expectations if item.order not in by_order]
+    if missing:
+        raise JudgementError(f"no result for {', '.join(missing)}")
+    return [_outcome(by_order[item.order], item, id_column) for item in expectations]

@@ -1,0 +1,315 @@
+"""Judge readings (监测值): accept or quarantine every row, refuse deliveries that are not what they claim.
+
+One run of Great Expectations judges a batch of any number of deliveries. Text columns become
+categories and every row gets the physical range of its parameter and period beside it, so that a
+constant number of expectations judges all parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from quality.deliveries import Batch, Finding, Refusal, findings, refusals
+from quality.engine import JudgementError, Outcome, run
+from quality.suites import Suite, ranges, suite_for
+from vocabulary.parameters import parameters
+from vocabulary.reading import PERIODS, READING_DTYPES, REJECT_DTYPES
+
+__all__ = ["Judgement", "JudgementError", "Refusal", "judge", "judged_frame"]
+
+_TEXT = ("site", "parameter", "period")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on a batch.
+
+    Attributes
+    ----------
+    source, suite_version
+        What was judged by which version of quality/data/suites.toml.
+    deliveries
+        Name of each delivery, by its number.
+    accepted
+        The accepted readings: columns and dtypes of the readings given, with `delivery`, index 0..n-1.
+    quarantined
+        One row a rejected reading: REJECT_DTYPES and `delivery`, in the order of the batch.
+        Readings of a refused delivery are in neither of the two.
+    refused
+        Delivery number -> (code, zh, en).
+    results
+        One record an expectation or delivery check, plain data, in suite order.
+    counts
+        One row a delivery: delivery, name, rows, accepted, quarantined, refused.
+        rows = accepted + quarantined, or 0 accepted and 0 quarantined where refused.
+    """
+
+    source: str
+    suite_version: str
+    deliveries: tuple[str, ...]
+    accepted: pd.DataFrame
+    quarantined: pd.DataFrame
+    refused: dict[int, Refusal]
+    results: list[dict[str, Any]]
+    counts: pd.DataFrame
+
+    def refused_cells(self) -> pd.DataFrame:
+        """Return one reject row a refused delivery, standing for all its readings.
+
+        The frame is like `quarantined`; `cells` is the number of readings, so that the balance of the
+        delivery is kept without a quarantine row for each.
+        """
+        lost = self.counts[self.counts["refused"]]
+        frame = pd.DataFrame(index=range(len(lost)), columns=list(REJECT_DTYPES))
+        frame = frame.assign(**{name: "" for name, kind in REJECT_DTYPES.items() if kind == "str"})
+        frame["observed_at"] = pd.NaT
+        frame["row"] = 0
+        frame["code"] = [self.refused[number].code for number in lost["delivery"]]
+        frame["cells"] = lost["rows"].to_numpy()
+        frame = frame.astype(REJECT_DTYPES)
+        frame["delivery"] = lost["delivery"].to_numpy()
+        return frame[frame["cells"] > 0].reset_index(drop=True)
+
+
+def _codes(column: pd.Series) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    """Return text as integer codes and the distinct texts; a missing text is ''."""
+    codes, texts = pd.factorize(column)
+    known = [str(text) for text in texts]
+    if "" not in known:
+        known.append("")
+    return np.where(codes < 0, known.index(""), codes).astype(np.int64), tuple(known)
+
+
+def _positions(texts: tuple[str, ...], words: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    """Return the place of each text in `words`; len(words) where it is none of them."""
+    place = {word: number for number, word in enumerate(words)}
+    return np.array([place.get(text, len(words)) for text in texts], dtype=np.int64)
+
+
+def judged_frame(readings: pd.DataFrame, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the frame that the suites see: text as categories, helper columns beside the value.
+
+    Parameters
+    ----------
+    readings
+        n readings, columns of READING_DTYPES.
+    columns
+        Columns wanted; None for all: site, parameter, period, observed_year, value, lower, upper, zero_floor.
+
+    Returns
+    -------
+    DataFrame
+        n rows, index 0..n-1. `lower` and `upper` are the physical range of the row's parameter and
+        period (NaN where none is stated), `zero_floor` is 0 where the parameter cannot be negative.
+    """
+    coded = {name: _codes(readings[name]) for name in _TEXT}
+    limits = ranges()
+    # one row and one column more: what is not in the vocabulary has no range
+    edge = ((0, 1), (0, 1))
+    lower = np.pad(limits.lower, edge, constant_values=np.nan)
+    upper = np.pad(limits.upper, edge, constant_values=np.nan)
+    at_parameter = _positions(coded["parameter"][1], limits.parameters)[coded["parameter"][0]]
+    at_period = _positions(coded["period"][1], limits.periods)[coded["period"][0]]
+    low = lower[at_parameter, at_period]
+    data: dict[str, Any] = {
+        name: pd.Categorical.from_codes(codes, list(texts)) for name, (codes, texts) in coded.items()
+    }
+    data["observed_year"] = readings["observed_at"].dt.year.to_numpy(dtype=np.float64, na_value=np.nan)
+    data["value"] = readings["value"].to_numpy(dtype=np.float64, na_value=np.nan)
+    data["lower"] = low
+    data["upper"] = upper[at_parameter, at_period]
+    data["zero_floor"] = np.where(low >= 0, 0.0, np.nan)
+    wanted = list(data) if columns is None else [name for name in data if name in columns]
+    return pd.DataFrame({name: data[name] for name in wanted}, index=range(len(readings)))
+
+
+def _row_codes(outcomes: Sequence[Outcome], n: int) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    """Return the code of each row, as position in the codes; 0 is '' and the first failing one wins."""
+    codes = tuple(dict.fromkeys(["", *(outcome.expectation.code for outcome in outcomes)]))
+    verdict = np.zeros(n, dtype=np.int64)
+    for outcome in reversed(outcomes):
+        if outcome.expectation.severity == "quarantine":
+            verdict[outcome.rows] = codes.index(outcome.expectation.code)
+    return verdict, codes
+
+
+def _delivery_numbers(
+    readings: pd.DataFrame, deliveries: Sequence[str]
+) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    if "delivery" not in readings.columns:
+        numbers = np.zeros(len(readings), dtype=np.int64)
+    else:
+        numbers = readings["delivery"].to_numpy(dtype=np.int64)
+    highest = int(numbers.max()) if len(numbers) else -1
+    if len(numbers) and numbers.min() < 0:
+        raise JudgementError(f"column delivery: {numbers.min()} found, expected 0 or more")
+    if deliveries and highest >= len(deliveries):
+        raise JudgementError(f"column delivery: {highest} found, but {len(deliveries)} deliveries are named")
+    names = tuple(deliveries) if deliveries else tuple(str(n) for n in range(max(highest + 1, 1)))
+    return numbers, names
+
+
+def _records(
+    outcomes: Sequence[Outcome],
+    suite: Suite,
+    found: Sequence[Finding],
+    delivery: npt.NDArray[np.int64],
+    names: tuple[str, ...],
+) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = []
+    for outcome in outcomes:
+        item = outcome.expectation
+        spread = np.bincount(delivery[outcome.rows], minlength=len(names))
+        records.append(
+            {
+                "code": item.code,
+                "expectation": item.type,
+                "args": dict(item.args),
+                "where": None if item.where is None else {"column": item.where[0], "equals": item.where[1]},
+                "severity": item.severity,
+                "evaluated": outcome.evaluated,
+                "unexpected": len(outcome.rows),
+                "success": outcome.success,
+                "by_delivery": {int(d): int(spread[d]) for d in np.flatnonzero(spread)},
+                "basis": item.basis,
+                "sure": item.sure,
+            }
+        )
+    for check in suite.checks:
+        hits = [finding for finding in found if finding.check is check]
+        records.append(
+            {
+                "code": check.code,
+                "expectation": check.kind,
+                "args": dict(check.terms),
+                "where": None,
+                "severity": check.severity,
+                "evaluated": len(names),
+                "unexpected": len(hits),
+                "success": not hits,
+                "by_delivery": {
+                    hit.delivery: {"measured": hit.measured, "rows": hit.rows, "zh": hit.zh, "en": hit.en}
+                    for hit in hits
+                },
+                "basis": check.basis,
+                "sure": check.sure,
+            }
+        )
+    return records
+
+
+def _rejects(
+    readings: pd.DataFrame, codes: npt.NDArray[Any], delivery: npt.NDArray[np.int64]
+) -> pd.DataFrame:
+    frame = readings[[name for name in REJECT_DTYPES if name in READING_DTYPES]].reset_index(drop=True)
+    frame["code"] = codes
+    frame["cells"] = 1
+    # a reading without site, parameter or period is rejected for just that; the reject frame has ''
+    text = {name: "" for name in ("site", "parameter", "period") if frame[name].isna().any()}
+    frame = frame.fillna(text)[list(REJECT_DTYPES)].astype(REJECT_DTYPES)
+    frame["delivery"] = delivery
+    return frame
+
+
+def judge(
+    readings: pd.DataFrame,
+    *,
+    source: str,
+    deliveries: Sequence[str] = (),
+    rejected: Mapping[int, int] | None = None,
+) -> Judgement:
+    """Judge a batch of readings row by row, and its deliveries each as a whole.
+
+    Row verdicts come from the suite of the source (quality/data/suites.toml); the first expectation
+    that a row fails, in the order of the suite, gives its code. A delivery is judged by itself: a
+    batch of many gives what each alone would give.
+
+    Parameters
+    ----------
+    readings
+        n readings, columns of READING_DTYPES, any index; an int column `delivery` (0..k-1) tells the
+        deliveries of the batch apart (absent: one delivery).
+    source
+        Source key, e.g. ``air-quotsoft``; selects the suite.
+    deliveries
+        Names of the deliveries, by number; a delivery may have no reading. Empty: '0', '1', ….
+    rejected
+        Delivery number -> cells its reader has already rejected; they count as failing in `mostly-bad`.
+
+    Returns
+    -------
+    Judgement
+
+    Raises
+    ------
+    JudgementError
+        When an expectation could not be evaluated, or `delivery` does not fit `deliveries`.
+    KeyError
+        When a column of READING_DTYPES is missing.
+    """
+    readings = readings.reset_index(drop=True)
+    missing = [name for name in READING_DTYPES if name not in readings.columns]
+    if missing:
+        raise KeyError(f"readings lack the columns {', '.join(missing)}")
+    suite = suite_for(source)
+    delivery, names = _delivery_numbers(readings, deliveries)
+    frame = judged_frame(readings)
+    outcomes: list[Outcome] = []
+    if len(frame):
+        used = {name for item in suite.expectations for name in item.columns}
+        terms = {"parameters": list(parameters()), "periods": list(PERIODS)}
+        outcomes = run(frame[[name for name in frame.columns if name in used]], suite.expectations, terms)
+    verdict, codes = _row_codes(outcomes, len(frame))
+    elsewhere = np.zeros(len(names), dtype=np.int64)
+    for number, cells in (rejected or {}).items():
+        elsewhere[number] = cells
+    found = findings(
+        Batch(
+            n=len(names),
+            delivery=delivery,
+            site=frame["site"].cat.codes.to_numpy(dtype=np.int64),
+            parameter=frame["parameter"].cat.codes.to_numpy(dtype=np.int64),
+            parameters=tuple(frame["parameter"].cat.categories),
+            period=frame["period"].cat.codes.to_numpy(dtype=np.int64),
+            periods=tuple(frame["period"].cat.categories),
+            observed_at=readings["observed_at"].to_numpy(),
+            value=frame["value"].to_numpy(),
+            code=verdict,
+            codes=codes,
+            elsewhere=elsewhere,
+        ),
+        suite.checks,
+    )
+    refused = refusals(found)
+    lost = np.isin(np.arange(len(names)), list(refused))
+    kept = ~lost[delivery]
+    good, bad = kept & (verdict == 0), kept & (verdict != 0)
+    accepted = readings if good.all() else readings[good].reset_index(drop=True)
+    if "delivery" not in accepted.columns:
+        accepted = accepted.assign(delivery=delivery[good])
+    counts = pd.DataFrame(
+        {
+            "delivery": np.arange(len(names)),
+            "name": pd.Series(names, dtype="str"),
+            "rows": np.bincount(delivery, minlength=len(names)),
+            "accepted": np.bincount(delivery[good], minlength=len(names)),
+            "quarantined": np.bincount(delivery[bad], minlength=len(names)),
+            "refused": lost,
+        }
+    )
+    return Judgement(
+        source=source,
+        suite_version=suite.version,
+        deliveries=names,
+        accepted=accepted,
+        quarantined=_rejects(readings[bad], np.array(codes, dtype=object)[verdict[bad]], delivery[bad]),
+        refused=refused,
+        results=_records(outcomes, suite, found, delivery, names),
+        counts=counts,
+    )

@@ -1,0 +1,211 @@
+"""Expectation suites and physical ranges as data: read, checked, and selected by source.
+
+The files are quality/data/suites.toml and quality/data/ranges.toml; nothing here holds a limit.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vocabulary.parameters import parameters
+from vocabulary.reading import PERIODS
+from vocabulary.reasons import reasons
+
+#: columns that the judge adds to a reading for the suites, see `quality.judge`
+HELPER_COLUMNS: tuple[str, ...] = ("observed_year", "lower", "upper", "zero_floor")
+
+#: kind of delivery check -> keys it must have
+CHECK_KINDS: dict[str, tuple[str, ...]] = {
+    "mostly-greater": ("greater", "lesser", "share", "rows", "sees"),
+    "median-outside": ("parameter", "periods", "low", "high", "rows", "sees"),
+    "mostly-bad": ("share", "rows"),
+}
+
+
+class SuiteError(Exception):
+    """A suite or range file says something that cannot be right; names file, entry and key."""
+
+
+@dataclass(frozen=True)
+class RowExpectation:
+    """One expectation of suites.toml; `order` is its place in the file, `type` a GX class name."""
+
+    order: int
+    code: str
+    type: str
+    args: Mapping[str, Any]
+    where: tuple[str, str] | None
+    severity: str
+    basis: str
+    sure: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the judged frame that the expectation reads."""
+        named = [self.args[key] for key in ("column", "column_A", "column_B") if key in self.args]
+        return tuple(named if self.where is None else [*named, self.where[0]])
+
+
+@dataclass(frozen=True)
+class DeliveryCheck:
+    """One check of a delivery as a whole; `terms` are the keys of its kind (see `CHECK_KINDS`)."""
+
+    order: int
+    code: str
+    kind: str
+    severity: str
+    terms: Mapping[str, Any]
+    basis: str
+    sure: str
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What a source is judged by, with the version of the file it came from."""
+
+    source: str
+    version: str
+    expectations: tuple[RowExpectation, ...]
+    checks: tuple[DeliveryCheck, ...]
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Physical ranges; `lower` and `upper` are len(parameters) x len(periods), NaN where none is stated."""
+
+    version: str
+    parameters: tuple[str, ...]
+    periods: tuple[str, ...]
+    lower: npt.NDArray[np.float64]
+    upper: npt.NDArray[np.float64]
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(files("quality").joinpath(f"data/{name}").read_text("utf-8"))
+
+
+def _need(entry: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:
+    missing = [key for key in keys if key not in entry]
+    if missing:
+        raise SuiteError(f"{where}: {', '.join(missing)} missing")
+
+
+def _check_code(code: str, severity: str, allowed: tuple[str, ...], where: str) -> None:
+    if code not in reasons():
+        raise SuiteError(f"{where}: code {code!r} is no key of vocabulary/data/reasons.toml")
+    if severity not in allowed:
+        raise SuiteError(f"{where}: severity {severity!r}, expected one of {', '.join(allowed)}")
+
+
+def _expectation(order: int, entry: Mapping[str, Any]) -> RowExpectation:
+    where = f"suites.toml, expectation {order + 1}"
+    _need(entry, ("code", "type", "args", "sources", "severity", "basis", "sure"), where)
+    _check_code(entry["code"], entry["severity"], ("quarantine", "warn"), where)
+    condition = entry.get("where")
+    if condition is not None:
+        _need(condition, ("column", "equals"), f"{where}, where")
+    return RowExpectation(
+        order=order,
+        code=entry["code"],
+        type=entry["type"],
+        args=entry["args"],
+        where=None if condition is None else (condition["column"], condition["equals"]),
+        severity=entry["severity"],
+        basis=entry["basis"],
+        sure=entry["sure"],
+    )
+
+
+def _check(order: int, entry: Mapping[str, Any]) -> DeliveryCheck:
+    where = f"suites.toml, delivery_check {order + 1}"
+    _need(entry, ("code", "kind", "sources", "severity", "basis", "sure"), where)
+    _check_code(entry["code"], entry["severity"], ("refuse", "warn"), where)
+    if entry["kind"] not in CHECK_KINDS:
+        raise SuiteError(f"{where}: kind {entry['kind']!r}, expected one of {', '.join(CHECK_KINDS)}")
+    keys = CHECK_KINDS[entry["kind"]]
+    _need(entry, keys, where)
+    named = [entry[key] for key in ("greater", "lesser", "parameter") if key in entry]
+    unknown = [key for key in named if key not in parameters()]
+    if unknown:
+        raise SuiteError(f"{where}: parameter {', '.join(unknown)} is not in the vocabulary")
+    return DeliveryCheck(
+        order=order,
+        code=entry["code"],
+        kind=entry["kind"],
+        severity=entry["severity"],
+        terms={key: entry[key] for key in keys},
+        basis=entry["basis"],
+        sure=entry["sure"],
+    )
+
+
+def _serves(entry: Mapping[str, Any], source: str) -> bool:
+    return any(fnmatchcase(source, pattern) for pattern in entry["sources"])
+
+
+@cache
+def suite_for(source: str) -> Suite:
+    """Return the suite of a source key such as ``air-quotsoft``.
+
+    Parameters
+    ----------
+    source
+        Source key; entries whose `sources` patterns match it are taken, in file order.
+
+    Raises
+    ------
+    SuiteError
+        When an entry lacks a key or names an unknown code, kind, severity or parameter.
+    """
+    data = _read("suites.toml")
+    entries = list(enumerate(data["expectation"]))
+    checks = list(enumerate(data["delivery_check"]))
+    return Suite(
+        source=source,
+        version=data["version"],
+        expectations=tuple(_expectation(n, entry) for n, entry in entries if _serves(entry, source)),
+        checks=tuple(_check(n, entry) for n, entry in checks if _serves(entry, source)),
+    )
+
+
+@cache
+def ranges() -> Ranges:
+    """Return the physical ranges of every parameter and period, in canonical units.
+
+    Raises
+    ------
+    SuiteError
+        When a range is stated twice, is upside down, or names an unknown parameter or period.
+    """
+    data = _read("ranges.toml")
+    rows, columns = tuple(parameters()), PERIODS
+    lower = np.full((len(rows), len(columns)), np.nan)
+    upper = lower.copy()
+    seen: set[tuple[str, str]] = set()
+    # defaults first, so that a period of its own goes before "*"
+    for entry in sorted(data["range"], key=lambda item: bool(item["period"] != "*")):
+        for parameter in entry["parameters"]:
+            where = f"ranges.toml, {parameter} {entry['period']}"
+            _need(entry, ("period", "lower", "upper", "clause", "sure"), where)
+            if parameter not in rows:
+                raise SuiteError(f"{where}: the parameter is not in the vocabulary")
+            if entry["period"] not in ("*", *columns):
+                raise SuiteError(f"{where}: the period is not in the vocabulary")
+            if (parameter, entry["period"]) in seen:
+                raise SuiteError(f"{where}: stated twice")
+            if not entry["lower"] < entry["upper"]:
+                raise SuiteError(f"{where}: lower {entry['lower']} is not below upper {entry['upper']}")
+            seen.add((parameter, entry["period"]))
+            at = slice(None) if entry["period"] == "*" else columns.index(entry["period"])
+            lower[rows.index(parameter), at] = entry["lower"]
+            upper[rows.index(parameter), at] = entry["upper"]
+    return Ranges(version=data["version"], parameters=rows, periods=columns, lower=lower, upper=upper)
