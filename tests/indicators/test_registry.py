@@ -39,7 +39,7 @@ sure = "V2"
 
 
 def standard_text(number: int = 1, first: str = "2000-01-01", last: str = "2009-12-31") -> str:
-    head = HEAD.replace("X1", f"X{number}").replace("2000-01-01", first).replace("2009-12-31", last)
+    head = HEAD.replace("X1", f"X{number}").replace("2009-12-31", last).replace("2000-01-01", first)
     return head + RULE
 
 
@@ -66,7 +66,9 @@ def test_edition_follows_the_day() -> None:
 
 def test_rows_are_split_by_the_edition_of_their_day() -> None:
     times = pd.Series(
-        pd.to_datetime(["1999-12-31 23:59:59", "2009-12-31 23:59:59", "2010-01-01 00:00:00", "2020-01-01"])
+        pd.to_datetime(
+            ["1999-12-31 23:59:59", "2009-12-31 23:59:59", "2010-01-01 00:00:00", "2020-01-01 00:00:00"]
+        )
     )
     found = {standard.id: mask.tolist() for standard, mask in two_editions().spans("x", times)}
     assert found == {"X1-2000": [False, True, False, False], "X2-2000": [False, False, True, False]}
