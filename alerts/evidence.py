@@ -1,0 +1,190 @@
+"""What an episode rests on: the readings with their limits and where they stand in the delivery."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from alerts.rules import Rule
+from vocabulary.parameters import parameters
+
+#: columns the frame of evidence must have: one row per item beyond its limit in a bad sample.
+#: value and limit are in the parameter's canonical unit; limit may also be text ("6~9");
+#: multiple is the exceedance multiple (超标倍数), missing where none is defined (pH, DO).
+EVIDENCE_COLUMNS: tuple[str, ...] = (
+    "site",
+    "observed_at",
+    "parameter",
+    "value",
+    "limit",
+    "multiple",
+    "delivery",
+    "sheet",
+    "row",
+    "column",
+)
+
+
+class EvidenceError(Exception):
+    """The frame of evidence lacks a column."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One reading beyond its limit, ready to be shown."""
+
+    parameter: str
+    zh: str
+    en: str
+    value: float | None
+    limit: float | str | None
+    multiple: float | None
+    unit: str
+    observed_at: str
+    delivery: str
+    sheet: str
+    row: int | None
+    column: str
+
+    @property
+    def measured(self) -> str:
+        """The value with its unit: `3.5 mg/L`."""
+        return f"{_number(self.value)} {self.unit}".strip()
+
+    @property
+    def bound(self) -> str:
+        """The limit with its unit and side: a value above it broke an upper limit, one below a lower."""
+        if self.limit is None or isinstance(self.limit, str):
+            return f"{self.limit or ''} {self.unit}".strip()
+        side = "≥" if self.value is not None and self.value < self.limit else "≤"
+        return f"{side} {_number(self.limit)} {self.unit}".strip()
+
+    @property
+    def times(self) -> str:
+        """The exceedance multiple (超标倍数), '' where none is defined."""
+        return _number(self.multiple)
+
+
+def choose_evidence(
+    found: pd.DataFrame, evidence: pd.DataFrame
+) -> dict[tuple[str, pd.Timestamp], list[Factor]]:
+    """Pick for every episode the readings of its first, its peak and its last bad sample.
+
+    Parameters
+    ----------
+    found
+        Episodes of `find_episodes`.
+    evidence
+        `EVIDENCE_COLUMNS`, any number of sites and times, in any order.
+
+    Returns
+    -------
+    dict
+        (site, since) -> factors by time, then as delivered worst first (largest multiple, then name).
+        An episode without evidence is absent.
+
+    Raises
+    ------
+    EvidenceError
+        A column is missing.
+    """
+    missing = [name for name in EVIDENCE_COLUMNS if name not in evidence.columns]
+    if missing:
+        raise EvidenceError(
+            f"evidence: no column {', '.join(missing)}; expected {', '.join(EVIDENCE_COLUMNS)}"
+        )
+    moments = found.melt(
+        id_vars=["site", "since"], value_vars=["peak_at", "last_seen"], value_name="observed_at"
+    )[["site", "since", "observed_at"]]
+    first = found[["site", "since"]].assign(observed_at=found["since"])
+    wanted = pd.concat([first, moments]).drop_duplicates()
+    rows = wanted.merge(evidence[list(EVIDENCE_COLUMNS)], on=["site", "observed_at"])
+    rows = rows.sort_values(
+        ["site", "since", "observed_at", "multiple", "parameter", "delivery", "sheet", "row"],
+        ascending=[True, True, True, False, True, True, True, True],
+        na_position="last",
+        kind="stable",
+    ).drop_duplicates(["site", "since", "observed_at", "parameter"])
+    return {
+        (str(site), pd.Timestamp(since)): [_factor(record) for record in part.to_dict("records")]
+        for (site, since), part in rows.groupby(["site", "since"], sort=False)
+    }
+
+
+def at_time(factors: list[Factor], moment: pd.Timestamp) -> list[Factor]:
+    """Return the factors of one sample."""
+    wanted = f"{moment:%Y-%m-%d %H:%M}"
+    return [factor for factor in factors if factor.observed_at == wanted]
+
+
+def limit_text(factors: list[Factor]) -> str:
+    """Write the limits an episode broke, each once: `氨氮 ≤ 2 mg/L; 总磷 ≤ 0.4 mg/L`."""
+    return "; ".join(dict.fromkeys(f"{factor.zh} {factor.bound}" for factor in factors))
+
+
+def evidence_json(rule: Rule, factors: list[Factor], *, n_readings: int) -> str:
+    """Write the evidence kept with the episode; the same facts give the same text, byte for byte.
+
+    The time until which the facts were known stands beside it in the episode (`known_at`): inside,
+    it would make every night look like a change.
+    """
+    return json.dumps(
+        {
+            "rule": rule.id,
+            "rule_version": rule.version,
+            "clause": rule.clause,
+            "n_readings": n_readings,
+            "readings": [
+                {
+                    "parameter": factor.parameter,
+                    "value": factor.value,
+                    "limit": factor.limit,
+                    "multiple": factor.multiple,
+                    "unit": factor.unit,
+                    "observed_at": factor.observed_at,
+                    "delivery": factor.delivery,
+                    "sheet": factor.sheet,
+                    "row": factor.row,
+                    "column": factor.column,
+                }
+                for factor in factors
+            ],
+        },
+        ensure_ascii=False,
+    )
+
+
+def _factor(record: dict[Any, Any]) -> Factor:
+    key = str(record["parameter"])
+    known = parameters().get(key)
+    unit = "" if known is None or known.unit == "1" else known.unit
+    return Factor(
+        parameter=key,
+        zh=known.zh if known else key,
+        en=known.en if known else key,
+        value=_amount(record["value"]),
+        limit=record["limit"] if isinstance(record["limit"], str) else _amount(record["limit"]),
+        multiple=_amount(record["multiple"]),
+        unit=unit,
+        observed_at=f"{record['observed_at']:%Y-%m-%d %H:%M}",
+        delivery=_text(record["delivery"]),
+        sheet=_text(record["sheet"]),
+        row=None if pd.isna(record["row"]) else int(record["row"]),
+        column=_text(record["column"]),
+    )
+
+
+def _amount(value: Any) -> float | None:
+    return None if value is None or pd.isna(value) else float(value)
+
+
+def _number(value: float | None) -> str:
+    """Write a number as short as it was delivered, without an exponent for everyday sizes."""
+    return "" if value is None else f"{value:.10g}"
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or pd.isna(value) else str(value)
