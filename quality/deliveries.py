@@ -44,7 +44,7 @@ class Finding:
 class Batch:
     """The batch as the checks see it, all arrays of one length, text as integer codes.
 
-    `code` is the quarantine code of a row ('' = accepted) as position in `codes`; `n` deliveries.
+    `ranged` is false on accepted rows without a physical range; `code` is the quarantine code of a row ('' = accepted) as position in `codes`; `n` deliveries.
     `elsewhere` counts the cells of each delivery that its reader had already rejected.
     """
 
@@ -57,6 +57,7 @@ class Batch:
     periods: tuple[str, ...]
     observed_at: npt.NDArray[np.datetime64]
     value: Floats
+    ranged: npt.NDArray[np.bool_]
     code: Integers
     codes: tuple[str, ...]
     elsewhere: Integers
@@ -154,10 +155,29 @@ def _mostly_bad(batch: Batch, check: DeliveryCheck) -> list[Finding]:
     ]
 
 
+def _no_range(batch: Batch, check: DeliveryCheck) -> list[Finding]:
+    without = np.bincount(batch.delivery[~batch.ranged], minlength=batch.n)
+    total = np.bincount(batch.delivery, minlength=batch.n)
+    share = without / np.maximum(total, 1)
+    hit = np.flatnonzero((total >= check.terms["rows"]) & (share > check.terms["share"]))
+    return [
+        Finding(
+            int(d),
+            check,
+            float(share[d]),
+            int(total[d]),
+            f"{without[d]} 个值没有量程可判",
+            f"{without[d]} values have no range to be judged by",
+        )
+        for d in hit
+    ]
+
+
 _KINDS: dict[str, Any] = {
     "mostly-greater": _mostly_greater,
     "median-outside": _median_outside,
     "mostly-bad": _mostly_bad,
+    "no-range": _no_range,
 }
 
 

@@ -23,6 +23,8 @@ from vocabulary.reading import PERIODS, READING_DTYPES, REJECT_DTYPES
 
 __all__ = ["Judgement", "JudgementError", "Refusal", "judge", "judged_frame"]
 
+Floats = npt.NDArray[np.float64]
+
 _TEXT = ("site", "parameter", "period")
 
 
@@ -92,6 +94,15 @@ def _positions(texts: tuple[str, ...], words: tuple[str, ...]) -> npt.NDArray[np
     return np.array([place.get(text, len(words)) for text in texts], dtype=np.int64)
 
 
+def _range_position(value: Floats, lower: Floats, upper: Floats) -> Floats:
+    with np.errstate(invalid="ignore", over="ignore"):
+        position = (value - lower) / (upper - lower)
+    # a value one float away from an end must not be rounded onto it
+    position[(value > upper) & (position <= 1)] = np.inf
+    position[(value < lower) & (position >= 0)] = -np.inf
+    return position
+
+
 def judged_frame(readings: pd.DataFrame, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return the frame that the suites see: text as categories, helper columns beside the value.
 
@@ -100,13 +111,14 @@ def judged_frame(readings: pd.DataFrame, columns: Sequence[str] | None = None) -
     readings
         n readings, columns of READING_DTYPES.
     columns
-        Columns wanted; None for all: site, parameter, period, observed_year, value, lower, upper, zero_floor.
+        Columns wanted; None for all: site, parameter, period, value and the helper columns.
 
     Returns
     -------
     DataFrame
-        n rows, index 0..n-1. `lower` and `upper` are the physical range of the row's parameter and
-        period (NaN where none is stated), `zero_floor` is 0 where the parameter cannot be negative.
+        n rows, index 0..n-1. `range_position` is where the value stands in the physical range of its
+        parameter and period (0 at the lower, 1 at the upper end; NaN where the range or the value is
+        missing), `zero_floor` is 0 where the parameter cannot be negative, else NaN.
     """
     coded = {name: _codes(readings[name]) for name in _TEXT}
     limits = ranges()
@@ -122,9 +134,8 @@ def judged_frame(readings: pd.DataFrame, columns: Sequence[str] | None = None) -
     }
     data["observed_year"] = readings["observed_at"].dt.year.to_numpy(dtype=np.float64, na_value=np.nan)
     data["value"] = readings["value"].to_numpy(dtype=np.float64, na_value=np.nan)
-    data["lower"] = low
-    data["upper"] = upper[at_parameter, at_period]
     data["zero_floor"] = np.where(low >= 0, 0.0, np.nan)
+    data["range_position"] = _range_position(data["value"], low, upper[at_parameter, at_period])
     wanted = list(data) if columns is None else [name for name in data if name in columns]
     return pd.DataFrame({name: data[name] for name in wanted}, index=range(len(readings)))
 
@@ -280,6 +291,7 @@ def judge(
             periods=tuple(frame["period"].cat.categories),
             observed_at=readings["observed_at"].to_numpy(),
             value=frame["value"].to_numpy(),
+            ranged=frame["range_position"].notna().to_numpy() | (verdict != 0),
             code=verdict,
             codes=codes,
             elsewhere=elsewhere,

@@ -21,13 +21,14 @@ from vocabulary.reading import PERIODS
 from vocabulary.reasons import reasons
 
 #: columns that the judge adds to a reading for the suites, see `quality.judge`
-HELPER_COLUMNS: tuple[str, ...] = ("observed_year", "lower", "upper", "zero_floor")
+HELPER_COLUMNS: tuple[str, ...] = ("observed_year", "zero_floor", "range_position")
 
 #: kind of delivery check -> keys it must have
 CHECK_KINDS: dict[str, tuple[str, ...]] = {
     "mostly-greater": ("greater", "lesser", "share", "rows", "sees"),
     "median-outside": ("parameter", "periods", "low", "high", "rows", "sees"),
     "mostly-bad": ("share", "rows"),
+    "no-range": ("share", "rows"),
 }
 
 
