@@ -135,6 +135,7 @@ def _context(rule: Rule, step: str, place: Place, facts: Facts, *, language: str
         "last_seen": _minute(facts.last_seen),
         "peak_at": _minute(facts.peak_at),
         "worst_class": words["classes"][facts.worst_class - 1],
+        "bound_class": words["classes"][rule.clear_class - 1],
         "target": "" if place.target_class is None else words["classes"][place.target_class - 1],
         "n_readings": facts.n_readings,
         "peak": peak,
