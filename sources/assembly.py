@@ -20,7 +20,7 @@ from sources.delivery import Delivery
 from sources.layout import LayoutData
 from sources.naming import Issue
 from sources.result import Problem, ReadResult
-from vocabulary.reading import as_readings, as_rejects
+from vocabulary.reading import READING_DTYPES, REJECT_DTYPES
 from vocabulary.reasons import DeliveryRefusedError
 
 BoolArray = npt.NDArray[np.bool_]
@@ -107,6 +107,11 @@ def among(raw: Any, words: frozenset[str]) -> BoolArray:
     return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
 
 
+def glued(first: Any, second: Any) -> Any:
+    """Return two Arrow string arrays (or an array and a scalar) joined entry by entry."""
+    return pc.binary_join_element_wise(first, second, pa.scalar("", first.type))
+
+
 def numbers(text: Any, pattern: str = PLAIN_NUMBER, exponents: IntArray | None = None) -> FloatArray:
     """Read decimal texts; NaN where the text is not of the pattern.
 
@@ -128,9 +133,13 @@ def numbers(text: Any, pattern: str = PLAIN_NUMBER, exponents: IntArray | None =
     value: FloatArray = _to_float(known)[index]
     if exponents is None:
         return value
+    scientific = pc.match_substring(distinct, "e", ignore_case=True)
+    has_power = scientific.to_numpy(zero_copy_only=False)[index]
     for exponent in np.unique(exponents[exponents != 0]).tolist():
-        shifted = pc.binary_join_element_wise(known, pa.scalar(f"e{exponent}", distinct.type), "")
-        value = np.where(exponents == exponent, _to_float(shifted)[index], value)
+        tail = pa.scalar(f"e{exponent}", distinct.type)
+        shifted = pc.if_else(scientific, known, glued(known, tail))
+        scale = np.where(has_power, 10.0**exponent, 1.0)
+        value = np.where(exponents == exponent, _to_float(shifted)[index] * scale, value)
     return value
 
 
@@ -170,6 +179,7 @@ def settle(
         cells,
         delivery,
         good,
+        READING_DTYPES,
         {
             "value": cells.value[good],
             "detection_limit": np.full(int(good.sum()), np.nan),
@@ -182,14 +192,15 @@ def settle(
         cells,
         delivery,
         turned_away,
+        REJECT_DTYPES,
         {
             "code": _text(Labels(cells.codes, cells.code).arrow(turned_away)),
             "cells": np.ones(int(turned_away.sum()), dtype=np.int64),
         },
     )
     return ReadResult(
-        readings=as_readings(readings),
-        rejects=as_rejects(rejects),
+        readings=readings,
+        rejects=rejects,
         cells_in=count,
         blank=int(cells.blank.sum()),
         issued_at=issue.issued_at,
@@ -199,21 +210,23 @@ def settle(
     )
 
 
-def _frame(cells: ValueCells, delivery: Delivery, chosen: BoolArray, more: dict[str, Any]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "district": _constant(delivery.district, chosen),
-            "site": _text(cells.site.arrow(chosen)),
-            "parameter": _text(cells.parameter.arrow(chosen)),
-            "period": _text(cells.period.arrow(chosen)),
-            "observed_at": cells.observed_at[chosen],
-            "raw": _text(pc.fill_null(cells.raw, "").filter(pa.array(chosen))),
-            "sheet": _constant("", chosen),
-            "row": cells.row[chosen],
-            "column": _text(cells.column.arrow(chosen)),
-            **more,
-        }
-    )
+def _frame(
+    cells: ValueCells, delivery: Delivery, chosen: BoolArray, contract: dict[str, str], more: dict[str, Any]
+) -> pd.DataFrame:
+    """Build a frame in contract order, every column in its dtype from the start (ReadResult proves it)."""
+    columns = {
+        "district": _constant(delivery.district, chosen),
+        "site": _text(cells.site.arrow(chosen)),
+        "parameter": _text(cells.parameter.arrow(chosen)),
+        "period": _text(cells.period.arrow(chosen)),
+        "observed_at": cells.observed_at[chosen],
+        "raw": _text(pc.fill_null(cells.raw, "").filter(pa.array(chosen))),
+        "sheet": _constant("", chosen),
+        "row": cells.row[chosen],
+        "column": _text(cells.column.arrow(chosen)),
+        **more,
+    }
+    return pd.DataFrame({name: columns[name] for name in contract}, copy=False)
 
 
 def _constant(word: str, chosen: BoolArray) -> Any:

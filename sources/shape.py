@@ -25,7 +25,9 @@ class Shape:
     cut: int
 
 
-def shape_of(cells: Cells, header: int, width: int, labels: int, missing: frozenset[str]) -> Shape:
+def shape_of(
+    cells: Cells, header: int, width: int, labels: int, missing: frozenset[str], *, may_break_off: bool = True
+) -> Shape:
     """Compare every record after the header's with the header's width.
 
     Parameters
@@ -38,13 +40,15 @@ def shape_of(cells: Cells, header: int, width: int, labels: int, missing: frozen
         Leading fields without values: a record of no more fields is a note, not a cut line.
     missing
         Marks of a blank; trailing blanks beyond the header do not make a line long.
+    may_break_off
+        False for bodies that cannot end in the middle of a record (JSON).
     """
     body = np.arange(cells.records) > header
     short = body & (cells.width < width)
     extra = (cells.position >= width) & ~among(trimmed(cells.raw), missing)
     long = body & (np.bincount(cells.line[extra], minlength=cells.records) > 0)
     last = cells.records - 1
-    cut = last if short[last] and cells.width[last] > labels else -1
+    cut = last if may_break_off and short[last] and cells.width[last] > labels else -1
     if cut >= 0:
         short[cut] = False
     return Shape(short, long, cut)

@@ -1,0 +1,61 @@
+"""Reader of surface-water section CSV: the release's columns in plain text, 4-hourly, one or many sections.
+
+Source: sources/data/water_cnemc_section.toml. The year of a time comes from the `YYYY-MM` part of the
+path. Repeated keys are kept in order: a later line corrects an earlier one.
+"""
+
+from __future__ import annotations
+
+from sources.cells import delimited
+from sources.delivery import Delivery
+from sources.encoding import decode
+from sources.layout import LayoutData, layout_data
+from sources.naming import partition_of
+from sources.result import ReadResult
+from sources.section_table import read_sections, section_heading
+
+
+def layout() -> LayoutData:
+    """Return the layout's stated facts."""
+    return layout_data("water_cnemc_section")
+
+
+def partition(name: str) -> str | None:
+    """Return the month (or day) the name speaks of (`2021-04`), or None."""
+    return partition_of(name, layout().names)
+
+
+def recognise(head: str, name: str) -> float:
+    """Return how sure the head of a text is of this layout, 0 to 1."""
+    fields = [field.strip().strip('"') for field in head.lstrip("\ufeff").split("\n", 1)[0].split(",")]
+    roles = layout().rest["roles"]
+    if not any(field in roles["section"] for field in fields):
+        return 0.0
+    if not any(field in roles["time"] for field in fields):
+        return 0.0
+    known = [any(field.startswith(name) for field in fields) for name in layout().rest["columns"].values()]
+    share = sum(known) / len(known)
+    return round(share * (1.0 if partition(name) else 0.9), 2)
+
+
+def read(content: bytes, delivery: Delivery) -> ReadResult:
+    """Read one export into readings.
+
+    Parameters
+    ----------
+    content
+        The landed bytes.
+    delivery
+        Whose bytes they are; the month in its name gives the times their year.
+
+    Raises
+    ------
+    DeliveryRefusedError
+        `file-empty`, `file-unreadable`, `layout-unknown`, `no-cells`.
+    """
+    facts = layout()
+    text = decode(content)
+    cells = delimited(text.text, facts.rest["separator"])
+    fields = [field.strip() for field in cells.record(0)]
+    heading = section_heading(fields, facts, f"{delivery.name} 第 1 行 / line 1")
+    return read_sections(cells, 0, heading, delivery, facts, text.encoding)
