@@ -7,25 +7,21 @@ expected. Data only: nothing is computed here.
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-import tomllib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
+from vocabulary.district_files import DistrictError, line_of, read_table, read_text, read_toml
 from vocabulary.parameters import parameters
 from vocabulary.plan import Plan, Strict
 
-_Model = TypeVar("_Model", bound=Strict)
+__all__ = ["District", "DistrictError", "Source", "load_district", "load_districts"]
 
 _SITE_DTYPES: dict[str, str] = {
     "key": "str",
@@ -60,17 +56,6 @@ _LIMIT_DTYPES: dict[str, str] = {
     "clause": "str",
     "document": "str",
 }
-
-
-class DistrictError(Exception):
-    """A file of a district is not what the schema expects."""
-
-    def __init__(self, file: Path, where: str, key: str, expected: str) -> None:
-        super().__init__(f"{file}: {where}: {key}: {expected}")
-        self.file = file
-        self.where = where
-        self.key = key
-        self.expected = expected
 
 
 class Source(Strict):
@@ -204,102 +189,6 @@ class District:
         return file if file.exists() else None
 
 
-def _read_text(file: Path) -> str:
-    try:
-        return file.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise DistrictError(file, "file", file.name, "expected this file to exist") from error
-    except UnicodeDecodeError as error:
-        raise DistrictError(file, f"byte {error.start}", file.name, "expected UTF-8 text") from error
-
-
-def _line_of(text: str, location: Sequence[str | int]) -> int:
-    """Find the 1-based line of a TOML key by its path, e.g. ("indicator", 2, "target", 0, "value").
-
-    Walks down the table headers; where the key itself is absent, the line of its table is returned.
-    """
-    lines = text.splitlines()
-    line, path = 0, ""
-    parts = list(location)
-    for at, part in enumerate(parts):
-        if isinstance(part, int):
-            continue
-        path = f"{path}.{part}" if path else part
-        following = parts[at + 1] if at + 1 < len(parts) else None
-        if isinstance(following, int):
-            wanted, heads = following, [rf"^\s*\[\[{re.escape(path)}\]\]"]
-        else:
-            wanted, heads = 0, [rf"^\s*\[{re.escape(path)}\]", rf"^\s*{re.escape(part)}\s*="]
-        hits = [n for n in range(line, len(lines)) if any(re.match(head, lines[n]) for head in heads)]
-        if wanted >= len(hits):
-            break
-        line = hits[wanted]
-    return line + 1
-
-
-def _first_fault(error: ValidationError) -> tuple[tuple[str | int, ...], str]:
-    fault = error.errors(include_url=False)[0]
-    given = fault.get("input")
-    shown = "" if fault["type"] == "missing" or isinstance(given, dict) else f" (found {given!r})"
-    more = f"; {error.error_count() - 1} more" if error.error_count() > 1 else ""
-    return fault["loc"], f"{fault['msg']}{shown}{more}"
-
-
-def _toml(file: Path, model: type[_Model]) -> _Model:
-    text = _read_text(file)
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DistrictError(file, "TOML", file.name, str(error)) from error
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        location, expected = _first_fault(error)
-        key = ".".join(str(part + 1) if isinstance(part, int) else part for part in location) or "file"
-        raise DistrictError(file, f"line {_line_of(text, location)}", key, expected) from error
-
-
-def _table(file: Path, model: type[Strict], dtypes: dict[str, str], once: tuple[str, ...]) -> pd.DataFrame:
-    """Read a small CSV, checking header, every row against `model`, and that `once` is not repeated."""
-    reader = csv.reader(io.StringIO(_read_text(file), newline=""))
-    header = next(reader, [])
-    if header != list(dtypes):
-        raise DistrictError(
-            file, "line 1", "header", f"expected {','.join(dtypes)}, found {','.join(header)}"
-        )
-    rows: list[dict[str, Any]] = []
-    seen: dict[tuple[Any, ...], int] = {}
-    for cells in reader:
-        line = reader.line_num
-        if not cells:
-            continue
-        if len(cells) != len(header):
-            expected = f"expected {len(header)} fields, found {len(cells)}"
-            raise DistrictError(file, f"line {line}", "row", expected)
-        given = {
-            name: (cell if dtypes[name] == "str" else cell.strip() or None)
-            for name, cell in zip(header, cells, strict=True)
-        }
-        try:
-            row = model.model_validate(given).model_dump()
-        except ValidationError as error:
-            location, expected = _first_fault(error)
-            key = str(location[0]) if location else "row"
-            raise DistrictError(file, f"line {line}", key, expected) from error
-        identity = tuple(row[name] for name in once)
-        if identity in seen:
-            expected = f"{identity} stands already on line {seen[identity]}; expected it once"
-            raise DistrictError(file, f"line {line}", ",".join(once), expected)
-        seen[identity] = line
-        rows.append(row)
-    columns = {name: pd.Series([row[name] for row in rows], dtype="object") for name in dtypes}
-    frame = pd.DataFrame(columns)
-    dates = [name for name, kind in dtypes.items() if kind.startswith("datetime64")]
-    for name in dates:
-        frame[name] = pd.to_datetime(frame[name])
-    return frame.astype(dtypes)
-
-
 def _check_references(folder: Path, sites: pd.DataFrame, limits: pd.DataFrame) -> None:
     unknown = limits.loc[~limits["site"].isin(sites.loc[sites["kind"] == "outlet", "key"])]
     if len(unknown):
@@ -343,20 +232,20 @@ def load_district(folder: Path) -> District:
         Names file, line, key and what was expected.
     """
     file = folder / "district.toml"
-    head = _toml(file, _Head)
+    head = read_toml(file, _Head)
     if head.key != folder.name:
         raise DistrictError(
             file, "line 1", "key", f"expected the folder's name {folder.name!r}, found {head.key!r}"
         )
-    sources = _toml(folder / "sources.toml", _Sources).source
+    sources = read_toml(folder / "sources.toml", _Sources).source
     keys = [source.key for source in sources]
     for key in keys:
         if keys.count(key) > 1:
             raise DistrictError(
                 folder / "sources.toml", "[[source]]", "key", f"{key!r} stands twice; expected once"
             )
-    sites = _table(folder / "sites.csv", _Site, _SITE_DTYPES, ("key",))
-    limits = _table(
+    sites = read_table(folder / "sites.csv", _Site, _SITE_DTYPES, ("key",))
+    limits = read_table(
         folder / "permit_limits.csv",
         _Limit,
         _LIMIT_DTYPES,
@@ -366,7 +255,12 @@ def load_district(folder: Path) -> District:
     plan_files = sorted(folder.glob("plan*.toml"))
     if not plan_files:
         raise DistrictError(folder / "plan.toml", "file", "plan.toml", "expected at least one plan*.toml")
-    plans = sorted((_toml(item, Plan) for item in plan_files), key=lambda plan: plan.first_year)
+    found = {item: read_toml(item, Plan) for item in plan_files}
+    for item, plan in found.items():
+        if plan.district != head.key:
+            expected = f"expected {head.key!r}, found {plan.district!r}"
+            raise DistrictError(item, f"line {line_of(read_text(item), ('district',))}", "district", expected)
+    plans = sorted(found.values(), key=lambda plan: plan.first_year)
     for earlier, later in pairwise(plans):
         if later.first_year <= earlier.last_year:
             raise DistrictError(

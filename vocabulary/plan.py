@@ -12,7 +12,10 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-#: marks of standards.md: verified, verified twice, partly, from memory, unknown, computed
+#: who manages a section or station: nation, province, city, district
+Level = Literal["国控", "省控", "市控", "区控"]
+
+#: how sure a rule is: verified, verified twice, partly, from memory, unknown, computed
 Sure = Literal["V", "V2", "P", "M", "U", "C"]
 
 
@@ -23,10 +26,22 @@ class Strict(BaseModel):
 
 
 class Feeder(Strict):
-    """Which statistic feeds the indicator and which kind of source it comes from."""
+    """Which statistic feeds the indicator and which kind of source it comes from.
+
+    A share of sections says of which `levels` and which `classes` (1 … 6, 6 is 劣Ⅴ) are counted.
+    """
 
     statistic: str = Field(min_length=1)
-    source: str = Field(min_length=1)
+    source_zh: str = Field(min_length=1)
+    source_en: str = Field(min_length=1)
+    levels: tuple[Level, ...] = ()
+    classes: tuple[int, ...] = ()
+
+    @model_validator(mode="after")
+    def _share_is_complete(self) -> Self:
+        if bool(self.levels) != bool(self.classes):
+            raise ValueError("a share of sections needs both `levels` and `classes`")
+        return self
 
 
 class Qualitative(Strict):
@@ -35,6 +50,13 @@ class Qualitative(Strict):
     rule: Literal["evidence-by-hand", "eqi-change"]
     text: str = Field(min_length=1)
     note: str
+    stable_within: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _change_has_a_bound(self) -> Self:
+        if (self.rule == "eqi-change") != (self.stable_within is not None):
+            raise ValueError("`stable_within` belongs to the rule eqi-change and only to it")
+        return self
 
 
 class Baseline(Strict):
@@ -151,6 +173,7 @@ class Plan(Strict):
     """A five-year plan (五年规划) of one district."""
 
     id: str = Field(min_length=1)
+    district: str = Field(min_length=1)
     title_zh: str
     title_en: str
     first_year: int
