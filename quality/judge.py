@@ -118,7 +118,8 @@ def judged_frame(readings: pd.DataFrame, columns: Sequence[str] | None = None) -
     DataFrame
         n rows, index 0..n-1. `range_position` is where the value stands in the physical range of its
         parameter and period (0 at the lower, 1 at the upper end; NaN where the range or the value is
-        missing), `zero_floor` is 0 where the parameter cannot be negative, else NaN.
+        missing), `outside_value` is the value where it is not within that range, else NaN, and
+        `zero_floor` is 0 where the parameter cannot be negative, else NaN.
     """
     coded = {name: _codes(readings[name]) for name in _TEXT}
     limits = ranges()
@@ -135,7 +136,9 @@ def judged_frame(readings: pd.DataFrame, columns: Sequence[str] | None = None) -
     data["observed_year"] = readings["observed_at"].dt.year.to_numpy(dtype=np.float64, na_value=np.nan)
     data["value"] = readings["value"].to_numpy(dtype=np.float64, na_value=np.nan)
     data["zero_floor"] = np.where(low >= 0, 0.0, np.nan)
-    data["range_position"] = _range_position(data["value"], low, upper[at_parameter, at_period])
+    position = _range_position(data["value"], low, upper[at_parameter, at_period])
+    data["range_position"] = position
+    data["outside_value"] = np.where((position >= 0) & (position <= 1), np.nan, data["value"])
     wanted = list(data) if columns is None else [name for name in data if name in columns]
     return pd.DataFrame({name: data[name] for name in wanted}, index=range(len(readings)))
 

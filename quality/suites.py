@@ -21,7 +21,7 @@ from vocabulary.reading import PERIODS
 from vocabulary.reasons import reasons
 
 #: columns that the judge adds to a reading for the suites, see `quality.judge`
-HELPER_COLUMNS: tuple[str, ...] = ("observed_year", "zero_floor", "range_position")
+HELPER_COLUMNS: tuple[str, ...] = ("observed_year", "zero_floor", "range_position", "outside_value")
 
 #: kind of delivery check -> keys it must have
 CHECK_KINDS: dict[str, tuple[str, ...]] = {
@@ -178,9 +178,17 @@ def suite_for(source: str) -> Suite:
     )
 
 
+def _bounds(entry: Mapping[str, Any], where: str) -> None:
+    _need(entry, ("lower", "upper", "clause", "sure"), where)
+    if not entry["lower"] < entry["upper"]:
+        raise SuiteError(f"{where}: lower {entry['lower']} is not below upper {entry['upper']}")
+
+
 @cache
 def ranges() -> Ranges:
     """Return the physical ranges of every parameter and period, in canonical units.
+
+    A row for the parameter and period goes before one for the parameter, and that before its unit's.
 
     Raises
     ------
@@ -191,20 +199,24 @@ def ranges() -> Ranges:
     rows, columns = tuple(parameters()), PERIODS
     lower = np.full((len(rows), len(columns)), np.nan)
     upper = lower.copy()
+    units = np.array([parameters()[key].unit for key in rows])
+    for entry in data["unit"]:
+        where = f"ranges.toml, unit {', '.join(entry['units'])}"
+        _bounds(entry, where)
+        at_unit = np.isin(units, entry["units"])
+        lower[at_unit], upper[at_unit] = entry["lower"], entry["upper"]
     seen: set[tuple[str, str]] = set()
     # defaults first, so that a period of its own goes before "*"
     for entry in sorted(data["range"], key=lambda item: bool(item["period"] != "*")):
         for parameter in entry["parameters"]:
             where = f"ranges.toml, {parameter} {entry['period']}"
-            _need(entry, ("period", "lower", "upper", "clause", "sure"), where)
+            _bounds(entry, where)
             if parameter not in rows:
                 raise SuiteError(f"{where}: the parameter is not in the vocabulary")
             if entry["period"] not in ("*", *columns):
                 raise SuiteError(f"{where}: the period is not in the vocabulary")
             if (parameter, entry["period"]) in seen:
                 raise SuiteError(f"{where}: stated twice")
-            if not entry["lower"] < entry["upper"]:
-                raise SuiteError(f"{where}: lower {entry['lower']} is not below upper {entry['upper']}")
             seen.add((parameter, entry["period"]))
             at = slice(None) if entry["period"] == "*" else columns.index(entry["period"])
             lower[rows.index(parameter), at] = entry["lower"]

@@ -1,0 +1,152 @@
+"""A delivery that is not what it claims to be is refused whole, with what was found."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from quality.judge import judge
+from vocabulary.reading import as_readings
+
+REAL = Path(os.environ.get("ECOPLAN_REALDATA", Path(__file__).parents[3] / "shared" / "data"))
+HOURS = pd.date_range("2025-03-01", periods=400, freq="h")
+
+
+def hours(parameter, values, **more):
+    return [
+        {"parameter": parameter, "value": float(v), "observed_at": HOURS[n], **more}
+        for n, v in enumerate(values)
+    ]
+
+
+def codes_of(make, source, *deliveries):
+    """Judge the deliveries in one batch; '' where one is not refused."""
+    rows = [{**row, "delivery": number} for number, rows in enumerate(deliveries) for row in rows]
+    refused = judge(make(rows), source=source).refused
+    return [refused[number].code if number in refused else "" for number in range(len(deliveries))]
+
+
+@pytest.mark.parametrize(
+    ("source", "greater", "lesser"),
+    [
+        ("air-quotsoft", "pm2_5", "pm10"),
+        ("water-cnemc-section", "nh3_n", "tn"),
+        ("outlet-hourly", "nh3_n", "cod"),
+        ("outlet-hourly", "tp", "tn"),
+    ],
+)
+def test_a_part_above_its_whole_in_most_pairs_refuses(make, source, greater, lesser):
+    whole = hours(lesser, [5.0] * 24)
+    most = [*hours(greater, [6.0] * 13 + [4.0] * 11), *whole]
+    half = [*hours(greater, [6.0] * 12 + [5.0] * 12), *whole]  # equal is not greater
+    few = [*hours(greater, [6.0] * 23), *whole]
+    assert codes_of(make, source, most, half, few) == ["columns-lie", "", ""]
+
+
+def test_pairs_are_of_one_site_period_and_time(make):
+    of_sites = [*hours("pm2_5", [80.0] * 30), *hours("pm10", [60.0] * 30, site="CP-A2")]
+    of_periods = [*hours("pm2_5", [80.0] * 30), *hours("pm10", [60.0] * 30, period="24h")]
+    of_times = [*hours("pm2_5", [80.0] * 30), *hours("pm10", [60.0] * 60)[30:]]
+    assert codes_of(make, "air-quotsoft", of_sites, of_periods, of_times) == ["", "", ""]
+
+
+def test_a_key_that_stands_twice_counts_once_with_its_later_value(make):
+    rows = [*hours("pm2_5", [80.0] * 24), *hours("pm2_5", [40.0] * 24), *hours("pm10", [60.0] * 24)]
+    turned = [*hours("pm2_5", [40.0] * 24), *hours("pm2_5", [80.0] * 24), *hours("pm10", [60.0] * 24)]
+    assert codes_of(make, "air-quotsoft", rows, turned) == ["", "columns-lie"]
+
+
+def test_the_refusal_says_what_was_found(make):
+    rows = [*hours("pm2_5", [80.0] * 40), *hours("pm10", [60.0] * 40)]
+    refusal = judge(make(rows), source="air-quotsoft").refused[0]
+    assert refusal.zh == (
+        "列与其名称不符（疑似列错位），整份拒收：pm2_5 大于 pm10 的占 100.0%（40 对，上限 50%）"
+    )
+    assert refusal.en.endswith("pm2_5 exceeds pm10 in 100.0% of 40 pairs (at most 50%)")
+
+
+@pytest.mark.parametrize(
+    ("source", "parameter", "lie", "true", "least"),
+    [
+        ("air-quotsoft", "co", 16.0, 15.0, 24),
+        ("air-quotsoft", "co", 0.01, 0.02, 24),
+        ("air-quotsoft", "o3", 1.0, 3.0, 240),
+        ("water-cnemc-api", "ph", 11.0, 10.5, 24),
+    ],
+)
+def test_a_median_outside_its_bounds_refuses(make, source, parameter, lie, true, least):
+    lying, few, honest = ([lie] * least, [lie] * (least - 1), [true] * least)
+    cases = [hours(parameter, values) for values in (lying, few, honest)]
+    assert codes_of(make, source, *cases) == ["columns-lie", "", ""]
+
+
+def test_what_makes_a_column_lie(make):
+    too_high_to_be_accepted = hours("co", [400.0] * 30)
+    others = [*hours("pm2_5", [35.0] * 24), *hours("so2", [9.0] * 24)]
+    only_stand_ins = [*hours("pm10", [-9999.0] * 24), *others]
+    assert codes_of(make, "air-quotsoft", too_high_to_be_accepted, only_stand_ins) == ["columns-lie", ""]
+
+
+def test_one_lying_delivery_does_not_touch_its_neighbours(make):
+    lying = [*hours("pm2_5", [80.0] * 40, delivery=1), *hours("pm10", [60.0] * 40, delivery=1)]
+    honest = [*hours("pm2_5", [40.0] * 40, delivery=0), *hours("pm10", [60.0] * 40, delivery=0)]
+    judgement = judge(make([*lying, *honest]), source="air-quotsoft", deliveries=["honest.csv", "lying.csv"])
+    assert list(judgement.refused) == [1]
+    assert set(judgement.accepted["delivery"]) == {0}
+    assert judgement.counts["refused"].tolist() == [False, True]
+    assert judgement.counts["accepted"].tolist() == [80, 0]
+
+
+def readings_of(long, period):
+    """Complete a frame of site, observed_at, parameter and value to readings."""
+    rest = {"raw": "", "censor": "", "provider_flag": "", "channel": "automatic", "sheet": "", "column": ""}
+    full = long.dropna(subset=["value"]).replace({"parameter": AIR_NAMES})
+    return as_readings(full.assign(district="x", period=period, detection_limit=np.nan, row=1, **rest))
+
+
+def found(name):
+    path = REAL / name
+    if not path.exists():
+        pytest.skip(f"{name} is not under ECOPLAN_REALDATA ({REAL.name})")
+    return path
+
+
+AIR_NAMES = {
+    "AQI": "aqi",
+    "PM2.5": "pm2_5",
+    "PM10": "pm10",
+    "SO2": "so2",
+    "NO2": "no2",
+    "CO": "co",
+    "O3": "o3",
+}
+
+
+@pytest.mark.realdata
+def test_the_mislabelled_city_file_is_refused_whole():
+    paths = sorted(found("mislabelled").glob("*.csv"))
+    assert paths
+    for path in paths:
+        wide = pd.read_csv(path, parse_dates=["日期"]).rename(columns={"日期": "observed_at", "城市": "site"})
+        long = wide.melt(["site", "observed_at"], list(AIR_NAMES), var_name="parameter")
+        judgement = judge(readings_of(long, "1d"), source="air-city-daily", deliveries=[path.name])
+        assert judgement.refused[0].code == "columns-lie"
+        assert judgement.accepted.empty
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("day", ["20190220", "20190531", "20190823"])
+def test_a_real_national_day_is_accepted_to_the_last_cell(day):
+    wide = pd.read_csv(found("air_quotsoft/national") / f"china_sites_{day}.csv")
+    wide = wide[wide["type"].isin(list(AIR_NAMES))]
+    long = wide.rename(columns={"type": "parameter"}).melt(["date", "hour", "parameter"], var_name="site")
+    hour = pd.to_timedelta(long["hour"] - 1, unit="h")
+    readings = readings_of(long.assign(observed_at=pd.Timestamp(day) + hour), "1h")
+    judgement = judge(readings, source="air-quotsoft", deliveries=[day])
+    assert not judgement.refused
+    assert judgement.quarantined.empty
+    assert len(judgement.accepted) == len(readings) > 1000
