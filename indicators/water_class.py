@@ -147,7 +147,7 @@ def _classify(
     values, undetected = calculation_values(readings, evaluation.rule("non_detect.mean")["factor"])
     judged = judge(
         sample=sample,
-        parameter=readings["parameter"].to_numpy(),
+        parameter=readings["parameter"],
         values=values,
         undetected=undetected,
         waterbody=site["waterbody"].to_numpy(dtype=object),

@@ -121,7 +121,7 @@ def evaluate_sections(
     sample = keys.set_index("site").index.get_indexer(means["site"]).astype(np.int64)
     judged = judge(
         sample=sample,
-        parameter=means["parameter"].to_numpy(),
+        parameter=means["parameter"],
         values=means["rounded" if use == "evaluation" else "mean"].to_numpy(dtype=np.float64),
         undetected=means["nd"].to_numpy(dtype=np.bool_),
         waterbody=site["waterbody"].to_numpy(dtype=object),

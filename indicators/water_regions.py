@@ -148,7 +148,7 @@ def _by_mean(
     water = kinds["first"].where(kinds["nunique"] == 1, "").to_numpy(dtype=object)
     judged = judge(
         sample=few.get_indexer(mean["region"]).astype(np.int64),
-        parameter=mean["parameter"].to_numpy(),
+        parameter=mean["parameter"],
         values=rounded_means(mean["parameter"], value, evaluation),
         undetected=mean["nd"].to_numpy(dtype=np.bool_),
         waterbody=water,

@@ -39,7 +39,7 @@ class Judgement:
 def judge(
     *,
     sample: npt.NDArray[np.int64],
-    parameter: npt.NDArray[Any],
+    parameter: pd.Series,
     values: FloatArray,
     undetected: BoolArray,
     waterbody: npt.NDArray[Any],
@@ -52,7 +52,7 @@ def judge(
     ----------
     sample : ndarray of int, m
         Which sample (0…n-1) a value belongs to; of a repeated (sample, parameter) the last counts.
-    parameter : ndarray of str, m
+    parameter : Series of str, m
     values : ndarray of float64, m
         Non-detects already at their calculation value.
     undetected : ndarray of bool, m
@@ -93,13 +93,14 @@ def judge(
 def _spread(
     names: list[str],
     sample: npt.NDArray[np.int64],
-    parameter: npt.NDArray[Any],
+    parameter: pd.Series,
     values: FloatArray,
     undetected: BoolArray,
     n: int,
 ) -> tuple[FloatArray, BoolArray, BoolArray]:
     """Long to wide: (values, non-detects) of the items that occur, items x n, and which of `names` occur."""
-    position = pd.Index(names).get_indexer(pd.Index(parameter))
+    which, distinct = pd.factorize(parameter)
+    position = pd.Index(names).get_indexer(pd.Index(distinct))[which]
     known = position >= 0
     present = np.zeros(len(names), dtype=np.bool_)
     present[position[known]] = True
@@ -125,12 +126,13 @@ def _joined(names: list[str], used: BoolArray) -> TextArray:
     if not names:
         return np.full(used.shape[1], "", dtype=object)
     sets = (used.astype(np.int64) << np.arange(len(names), dtype=np.int64)[:, None]).sum(axis=0)
-    distinct, which = np.unique(sets, return_inverse=True)
+    which, distinct = pd.factorize(sets)
     texts = [
         ",".join(name for bit, name in enumerate(names) if (number >> bit) & 1)
         for number in distinct.tolist()
     ]
-    return np.asarray(texts, dtype=object)[which]
+    result: TextArray = np.asarray(texts, dtype=object)[which]
+    return result
 
 
 def _main_pollutants(
@@ -154,22 +156,37 @@ def _main_pollutants(
     exceeds = item_class > rule["reference_class"]
     first = np.isin(names, evaluation.rule("main_pollutants.first")["parameters"])[:, None] & exceeds
     order = np.lexsort((-np.nan_to_num(ratio, nan=-np.inf), -item_class, ~first, ~exceeds), axis=0)
-    found = exceeds.sum(axis=0)
-    column = np.arange(len(bad))
-    label = np.asarray(names, dtype=object)
-    names_text = np.full(len(bad), "", dtype=object)
-    multiples_text = names_text.copy()
-    for rank in range(min(rule["most"], len(names))):
-        row = order[rank]
-        there = found > rank
-        names_text = names_text + np.where(there, "," + label[row], "")
-        of_item = round_half_even(ratio[row, column], rule["multiple_places"])
-        written = np.char.mod(f"%.{rule['multiple_places']}f", of_item).astype(object)
-        shown = there & ~np.isnan(of_item)
-        multiples_text = multiples_text + np.where(shown, ";" + label[row] + "=" + written, "")
-    worst[bad] = pd.Series(names_text).str[1:].to_numpy(dtype=object)
-    multiples[bad] = pd.Series(multiples_text).str[1:].to_numpy(dtype=object)
+    named = min(rule["most"], len(names))
+    there = np.arange(named)[:, None] < exceeds.sum(axis=0)
+    row = np.where(there, order[:named], -1)
+    worst[bad] = _texts_of_rows(row, ["," + name for name in names])
+    of_item = round_half_even(np.take_along_axis(ratio, order[:named], axis=0), rule["multiple_places"])
+    shown = there & ~np.isnan(of_item)
+    text = np.full(len(bad), "", dtype=object)
+    label = np.asarray([f";{name}=" for name in names], dtype=object)
+    for rank in range(named):
+        # one text a distinct (multiple, item): far fewer than samples
+        here = np.flatnonzero(shown[rank])
+        steps = np.rint(of_item[rank, here] * 10 ** rule["multiple_places"]).astype(np.int64)
+        which, pieces = pd.factorize(steps * len(names) + row[rank, here])
+        value = (pieces // len(names)) / 10 ** rule["multiple_places"]
+        numbers = np.char.mod(f"%.{rule['multiple_places']}f", value).astype(object)
+        text[here] += (label[pieces % len(names)] + numbers)[which]
+    multiples[bad] = pd.Series(text, dtype="str").str.slice(1).to_numpy(dtype=object)
     return worst, multiples
+
+
+def _texts_of_rows(row: npt.NDArray[np.int64], pieces: list[str]) -> TextArray:
+    """Join pieces by their numbers (ranks x n, -1 for none), one text a distinct combination."""
+    code = np.zeros(row.shape[1], dtype=np.int64)
+    for of_rank in row:
+        code = code * (len(pieces) + 1) + of_rank + 1
+    _, first, which = np.unique(code, return_index=True, return_inverse=True)
+    texts = [
+        "".join(pieces[number] for number in column if number >= 0)[1:] for column in row[:, first].T.tolist()
+    ]
+    result: TextArray = np.asarray(texts, dtype=object)[which]
+    return result
 
 
 def exceedance_multiples(
