@@ -101,7 +101,9 @@ def choose_evidence(
     )[["site", "since", "observed_at"]]
     first = found[["site", "since"]].assign(observed_at=found["since"])
     wanted = pd.concat([first, moments]).drop_duplicates()
-    rows = wanted.merge(evidence[list(EVIDENCE_COLUMNS)], on=["site", "observed_at"])
+    # a frame without rows has no types of its own
+    given = evidence[list(EVIDENCE_COLUMNS)].astype({"site": "str", "observed_at": "datetime64[us]"})
+    rows = wanted.merge(given, on=["site", "observed_at"])
     rows = rows.sort_values(
         ["site", "since", "observed_at", "multiple", "parameter", "delivery", "sheet", "row"],
         ascending=[True, True, True, False, True, True, True, True],

@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alerts.evidence import Factor, at_time
 from alerts.rules import Language, Markup, Rule
+from vocabulary.clock import wall_time
+from vocabulary.water_class import WORSE_THAN_V, class_sign
 
-_LOCAL = ZoneInfo("Asia/Shanghai")
 _LONGEST = 160
 _FULL_WIDTH = {ord(sign): ord(sign) + 0xFEE0 for sign in "<>&[]`*_#"}
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~!])")
@@ -134,14 +134,19 @@ def _context(rule: Rule, step: str, place: Place, facts: Facts, *, language: str
         "until": "" if facts.until is None else _minute(facts.until),
         "last_seen": _minute(facts.last_seen),
         "peak_at": _minute(facts.peak_at),
-        "worst_class": words["classes"][facts.worst_class - 1],
-        "bound_class": words["classes"][rule.clear_class - 1],
-        "target": "" if place.target_class is None else words["classes"][place.target_class - 1],
+        "worst_class": _class_label(words, facts.worst_class),
+        "bound_class": _class_label(words, rule.clear_class),
+        "target": "" if place.target_class is None else _class_label(words, place.target_class),
         "n_readings": facts.n_readings,
         "peak": peak,
         "last": last,
-        "known_at": _minute(facts.known_at.replace(tzinfo=dt.UTC).astimezone(_LOCAL)),
+        "known_at": _minute(wall_time(facts.known_at)),
     }
+
+
+def _class_label(words: dict[str, Any], number: int) -> str:
+    kind = "worse" if number == WORSE_THAN_V else "class"
+    return str(words[kind].format(sign=class_sign(min(number, WORSE_THAN_V - 1))))
 
 
 def _minute(moment: dt.datetime) -> str:

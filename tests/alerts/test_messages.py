@@ -72,7 +72,7 @@ def test_english_stands_below_chinese_where_asked(rule: Rule) -> None:
     chinese, english = message.body.split("\n\n")
     assert "编号：k1" in chinese
     assert "Time: since 2026-03-24 08:00, not over yet" in english
-    assert "ammonia nitrogen 3.5 mg/L, class V limit ≤ 2 mg/L, 0.75 times over" in english
+    assert "ammonia nitrogen 3.5 mg/L, class Ⅴ limit ≤ 2 mg/L, 0.75 times over" in english
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select, update
 
 from alerts.episodes import find_episodes
-from alerts.evidence import EvidenceError
+from alerts.evidence import EVIDENCE_COLUMNS, EvidenceError
 from alerts.record import Recorded, message_key, record_episodes
 from alerts.rules import Rule
 from warehouse.schema import episode_steps, episodes, outbox
@@ -210,6 +210,23 @@ def test_a_night_that_fails_leaves_neither_episode_nor_message(
 def test_the_key_names_rule_district_subject_since_step_and_channel() -> None:
     key = message_key("section-worse-than-v", "chiping", "S1", dt.datetime(2026, 3, 20, 8), "firing", "file")
     assert key == "section-worse-than-v:chiping:S1:202603200800:firing:file"
+
+
+def test_an_episode_without_evidence_names_the_clause(
+    engine: Engine, rule: Rule, samples: Callable, sites: pd.DataFrame
+) -> None:
+    with engine.begin() as connection:
+        record_episodes(
+            connection,
+            "chiping",
+            rule,
+            find_episodes(samples("66"), rule),
+            run_date=dt.date(2026, 3, 21),
+            known_at=dt.datetime(2026, 3, 20, 18),
+            evidence=pd.DataFrame({name: [] for name in EVIDENCE_COLUMNS}),
+            sites=sites,
+        )
+        assert connection.execute(select(episodes.c.limit)).scalar_one() == "GB 3838-2002 表1"
 
 
 def test_evidence_without_a_column_is_refused(
