@@ -58,6 +58,22 @@ class Labels:
         return words.take(pa.array(codes))
 
 
+def joined(parts: Sequence[Labels], separator: str) -> Labels:
+    """Return the words of several labels joined entry by entry; empty ones are left out."""
+    first, *others = parts
+    words, codes = [*first.words, ""], np.where(first.codes < 0, len(first.words), first.codes)
+    for other in others:
+        more = [*other.words, ""]
+        pairs, codes = np.unique(
+            codes * len(more) + np.where(other.codes < 0, len(other.words), other.codes), return_inverse=True
+        )
+        words = [
+            separator.join(word for word in (words[pair // len(more)], more[pair % len(more)]) if word)
+            for pair in pairs.tolist()
+        ]
+    return Labels(words, codes.astype(np.int64))
+
+
 @dataclass
 class ValueCells:
     """All value positions of one export, n of each.

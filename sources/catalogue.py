@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sources import air_quotsoft, water_cnemc_api, water_cnemc_section
+from sources import air_quotsoft, outlet_hourly, water_cnemc_api, water_cnemc_section
 from sources.delivery import Delivery
 from sources.encoding import unpack
 from sources.layout import LayoutData
@@ -33,6 +33,7 @@ class Layout(Protocol):
 
 LAYOUTS: dict[str, Layout] = {
     "air-quotsoft": air_quotsoft,
+    "outlet-hourly": outlet_hourly,
     "water-cnemc-api": water_cnemc_api,
     "water-cnemc-section": water_cnemc_section,
 }

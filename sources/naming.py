@@ -4,7 +4,8 @@ The rule, the same for every layout (patterns are the layout's data):
 
 1. a stamp of issue beyond the data date (`…_issued20250401.csv`, `…更正20250401…`): the end of that
    day, or the very minute when the stamp has one;
-2. the date the name speaks of: the end of that day, or of that month;
+2. the date the name speaks of: the end of that day, or of that month; the very hour when the name has
+   one (`2026-03-01T04.json`: an answer taken at 04:00);
 3. the time of last modification (and the result says that nothing was stated).
 """
 
@@ -67,9 +68,12 @@ def issue_of(name: str, modified_at: datetime, rule: NameRule) -> Issue:
     for pattern in rule.issued:
         bare = pattern.sub("", bare)
     covered: tuple[datetime, datetime, str] | None = None
+    taken: datetime | None = None
     for part in reversed(bare.split("/")):
         if day := _last(rule.days, part):
-            covered = (day[0], day[0] + timedelta(days=1), f"{day[0]:%Y-%m-%d}")
+            start = day[0].replace(hour=0, minute=0)
+            covered = (start, start + timedelta(days=1), f"{start:%Y-%m-%d}")
+            taken = day[0] if day[1] else None
         elif month := _last(rule.months, part):
             covered = (month[0], _after_month(month[0]), f"{month[0]:%Y-%m}")
         if covered:
@@ -81,7 +85,7 @@ def issue_of(name: str, modified_at: datetime, rule: NameRule) -> Issue:
         issued_at = moment if to_the_minute else moment + timedelta(days=1)
         return Issue(issued_at, True, start, end, partition)
     if covered:
-        return Issue(end, True, start, end, partition)
+        return Issue(taken or end, True, start, end, partition)
     return Issue(modified_at, False, start, end, None)
 
 

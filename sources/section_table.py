@@ -10,7 +10,7 @@ from datetime import timedelta
 import numpy as np
 import pyarrow as pa
 
-from sources.assembly import BoolArray, Labels, among, encode, settle, trimmed
+from sources.assembly import BoolArray, Labels, among, encode, joined, settle, trimmed
 from sources.cells import Cells
 from sources.delivery import Delivery
 from sources.layout import LayoutData
@@ -146,13 +146,8 @@ def _labels(cells: Cells, place: int | None) -> Labels:
 def _sites(cells: Cells, labels: dict[str, int]) -> Labels:
     """Return `省份/断面名称` of every record; '' where the section has no name."""
     section, province = _labels(cells, labels["section"]), _labels(cells, labels.get("province"))
-    count = len(province.words)
-    pairs, codes = np.unique(section.codes * count + province.codes, return_inverse=True)
-    words = []
-    for pair in pairs.tolist():
-        name, region = section.words[pair // count], province.words[pair % count]
-        words.append(f"{region}/{name}" if region and name else name)
-    return Labels(words, codes.astype(np.int64))
+    both = joined([province, section], "/")
+    return Labels(both.words, np.where(section.absent, -1, both.codes))
 
 
 def _read_classes(placed: Placed, heading: Heading) -> BoolArray:

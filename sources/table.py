@@ -16,7 +16,6 @@ from sources.assembly import (
     TimeArray,
     ValueCells,
     among,
-    encode,
     numbers,
     trimmed,
 )
@@ -208,19 +207,3 @@ def reject_columns(placed: Placed, heading: Heading) -> None:
     placed.book.reject(np.isin(placed.position, repeated), "column-repeated")
     placed.book.reject(placed.book.parameter.absent, "unknown-parameter")
     placed.book.reject(np.isin(placed.position, unitless), "unknown-unit")
-
-
-def joined(first: pa.Array, second: pa.Array | None, separator: str) -> Labels:
-    """Return `first` + separator + `second` of every record; either part alone where the other is ''."""
-    if second is None:
-        words, codes = encode(first)
-        return Labels(words, codes)
-    one, one_code = encode(first)
-    two, two_code = encode(second)
-    pair = one_code * len(two) + two_code
-    distinct, codes = np.unique(pair, return_inverse=True)
-    words = [
-        separator.join(part for part in (one[code // len(two)], two[code % len(two)]) if part)
-        for code in distinct.tolist()
-    ]
-    return Labels(words, codes.astype(np.int64))
