@@ -238,7 +238,7 @@ def _judge(
         known_zh, known_en = (f"；{missing_zh}", f"; {missing_en}") if absent else ("", "")
         return _Verdict(
             "target-pending",
-            f"目标{target.text}，尚无数值{known_zh}",
+            f"目标为“{target.text}”，尚无数值{known_zh}",
             f"the target is handed down later, no figure yet{known_en}",
         )
     if fact is None or np.isnan(value):
@@ -284,7 +284,8 @@ def _against_number(
     as_of_day: dt.date,
 ) -> _Verdict:
     goal = float(target.value if target.value is not None else np.nan)
-    figures_zh, figures_en = f"{plain(value)}，目标 {plain(goal)}", f"{plain(value)}, target {plain(goal)}"
+    shown = f"{value:.{indicator.decimals}f}" + (" %" if indicator.unit == "%" else "")
+    figures_zh, figures_en = f"{shown}，目标 {plain(goal)}", f"{shown}, target {plain(goal)}"
     if fact.denominator > 0 and indicator.unit == "%":
         ratio = f"{plain(fact.numerator)}/{plain(fact.denominator)}"
         figures_zh, figures_en = f"{ratio} = {figures_zh}", f"{ratio} = {figures_en}"
