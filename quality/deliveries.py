@@ -63,9 +63,12 @@ class Batch:
     elsewhere: Integers
 
 
+def _coded(batch: Batch, codes: list[str]) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.isin(np.array(batch.codes), codes)[batch.code])
+
+
 def _seen(batch: Batch, check: DeliveryCheck) -> npt.NDArray[np.bool_]:
-    allowed = np.isin(np.array(batch.codes), ["", *check.terms["sees"]])
-    return np.asarray(allowed[batch.code])
+    return _coded(batch, ["", *check.terms["sees"]])
 
 
 def _of(batch: Batch, parameter: str, within: npt.NDArray[np.bool_]) -> Integers:
@@ -99,7 +102,9 @@ def _mostly_greater(batch: Batch, check: DeliveryCheck) -> list[Finding]:
     turned = (pairs["value_x"] > pairs["value_y"]).to_numpy()
     total = np.bincount(delivery, minlength=batch.n)
     share = np.bincount(delivery, weights=turned, minlength=batch.n) / np.maximum(total, 1)
-    hit = np.flatnonzero((total >= check.terms["rows"]) & (share > check.terms["share"]))
+    sites = pairs.groupby("delivery")["site"].nunique().reindex(range(batch.n), fill_value=0).to_numpy()
+    enough = (total >= check.terms["rows"]) & (sites >= check.terms["sites"])
+    hit = np.flatnonzero(enough & (share > check.terms["share"]))
     return [
         Finding(
             int(d),
@@ -119,10 +124,14 @@ def _median_outside(batch: Batch, check: DeliveryCheck) -> list[Finding]:
     rows = _of(batch, parameter, _seen(batch, check) & wanted[batch.period])
     if not len(rows):
         return []
-    frame = pd.DataFrame({"delivery": batch.delivery[rows], "value": batch.value[rows]})
-    found = frame.groupby("delivery")["value"].agg(["median", "size"])
+    frame = pd.DataFrame(
+        {"delivery": batch.delivery[rows], "site": batch.site[rows], "value": batch.value[rows]}
+    )
+    found = frame.groupby("delivery").agg(
+        median=("value", "median"), size=("value", "size"), sites=("site", "nunique")
+    )
     outside = (found["median"] < low) | (found["median"] > high)
-    hit = found[outside & (found["size"] >= check.terms["rows"])]
+    hit = found[outside & (found["size"] >= check.terms["rows"]) & (found["sites"] >= check.terms["sites"])]
     return [
         Finding(
             int(d),
@@ -137,9 +146,10 @@ def _median_outside(batch: Batch, check: DeliveryCheck) -> list[Finding]:
 
 
 def _mostly_bad(batch: Batch, check: DeliveryCheck) -> list[Finding]:
-    accepted = batch.codes.index("")
-    bad = np.bincount(batch.delivery[batch.code != accepted], minlength=batch.n) + batch.elsewhere
-    total = np.bincount(batch.delivery, minlength=batch.n) + batch.elsewhere
+    ignored = _coded(batch, check.terms["ignores"])
+    failing = ~(_coded(batch, [""]) | ignored)
+    bad = np.bincount(batch.delivery[failing], minlength=batch.n) + batch.elsewhere
+    total = np.bincount(batch.delivery[~ignored], minlength=batch.n) + batch.elsewhere
     share = bad / np.maximum(total, 1)
     hit = np.flatnonzero((total >= check.terms["rows"]) & (share > check.terms["share"]))
     return [

@@ -25,9 +25,9 @@ HELPER_COLUMNS: tuple[str, ...] = ("observed_year", "zero_floor", "range_positio
 
 #: kind of delivery check -> keys it must have
 CHECK_KINDS: dict[str, tuple[str, ...]] = {
-    "mostly-greater": ("greater", "lesser", "share", "rows", "sees"),
-    "median-outside": ("parameter", "periods", "low", "high", "rows", "sees"),
-    "mostly-bad": ("share", "rows"),
+    "mostly-greater": ("greater", "lesser", "share", "rows", "sites", "sees"),
+    "median-outside": ("parameter", "periods", "low", "high", "rows", "sites", "sees"),
+    "mostly-bad": ("share", "rows", "ignores"),
     "no-range": ("share", "rows"),
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,7 +26,7 @@ ROWS = st.fixed_dictionaries(
 
 
 @given(rows=st.lists(ROWS, max_size=90), repeat=st.integers(1, 12))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_a_batch_of_many_gives_what_each_delivery_alone_gives(make, rows, repeat):
     batch = make(rows * repeat)
     whole = judge(batch, source="air-quotsoft", deliveries=["a", "b", "c"])
@@ -120,6 +122,26 @@ def test_half_bad_is_not_mostly_bad(make):
     judgement = judge(make([{"value": -1.0}] * 12 + [{}] * 12), source="air-quotsoft")
     assert not judgement.refused
     assert judgement.refused_cells().empty
+
+
+def test_stand_ins_for_missing_do_not_cost_a_delivery(make):
+    judgement = judge(make([{"value": -9999.0}] * 90 + [{}] * 10), source="air-quotsoft")
+    assert not judgement.refused
+    assert (len(judgement.accepted), len(judgement.quarantined)) == (10, 90)
+
+
+def test_an_expectation_that_only_warns_keeps_its_rows(make, monkeypatch):
+    import quality.judge
+
+    suite = quality.judge.suite_for("air-quotsoft")
+    softer = [
+        replace(item, severity="warn") if item.code == "negative" else item for item in suite.expectations
+    ]
+    softer = [item for item in softer if item.code != "out-of-range"]
+    monkeypatch.setattr(quality.judge, "suite_for", lambda _: replace(suite, expectations=tuple(softer)))
+    judgement = judge(make([{"value": -1.0}, {"value": -9999.0}]), source="air-quotsoft")
+    assert judgement.accepted["value"].tolist() == [-1.0]
+    assert judgement.quarantined["code"].tolist() == ["sentinel"]
 
 
 def test_cells_that_the_reader_rejected_count_as_failing(make):
