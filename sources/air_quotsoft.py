@@ -17,6 +17,7 @@ from sources.layout import LayoutData, layout_data
 from sources.naming import issue_of, partition_of
 from sources.result import Problem, ReadResult
 from sources.shape import reject_misfits, shape_of
+from sources.times import parse_days
 from vocabulary.reasons import DeliveryRefusedError
 
 _HOUR = r"^[0-9]{1,2}$"
@@ -108,14 +109,12 @@ def _observed_at(
     """Return for each record the start of its hour (NaT: unreadable), and where date or hour is empty."""
     dates, hours = trimmed(cells.at(0)), trimmed(cells.at(1))
     words, code = encode(dates)
-    days = pd.Series(pd.NaT, index=range(len(words)), dtype="datetime64[us]")
-    for spelling in facts.rest["date_formats"]:
-        days = days.fillna(pd.to_datetime(pd.Series(words, dtype="str"), format=spelling, errors="coerce"))
+    days = parse_days(words, facts.rest["date_patterns"])
     hour = numbers(hours, _HOUR)
     first, last = facts.rest["hours"]
     sound = (hour >= first) & (hour <= last)
     offset = 1 if facts.time_label == "end" else 0
     shift = np.where(sound, hour - offset, 0).astype("timedelta64[h]")
-    when = days.to_numpy().astype("datetime64[us]")[code] + shift
+    when = days[code] + shift
     empty = among(dates, facts.missing) | among(hours, facts.missing)
     return np.where(sound, when, np.datetime64("NaT", "us")), empty

@@ -47,7 +47,8 @@ def parse_times(
     sound &= (minute < 60) & (second < 60)  # noqa: PLR2004 - minutes of an hour, seconds of a minute
     if whole_hours:
         last = parts["H2"]
-        sound &= (minute == 0) & (second == 0) & (np.isnan(last) | ((hour + 1 - last) % _DAY_HOURS == 0))
+        one_hour = (hour < _DAY_HOURS) & (last <= _DAY_HOURS) & ((hour + 1 - last) % _DAY_HOURS == 0)
+        sound &= (minute == 0) & (second == 0) & (np.isnan(last) | one_hour)
     clock = (np.where(sound, hour, 0) * 3600 + minute * 60 + second).astype("timedelta64[s]")
     when = _days(parts["y"], parts["m"], parts["d"]) + clock
     yearless = np.isnan(parts["y"])
@@ -77,6 +78,23 @@ def _days(year: FloatArray, month: FloatArray, day: FloatArray) -> TimeArray:
     real = known & (days.astype("datetime64[M]") == months)
     found: TimeArray = np.where(real, days.astype("datetime64[us]"), np.datetime64("NaT", "us"))
     return found
+
+
+def parse_days(words: Sequence[str], patterns: Sequence[str]) -> TimeArray:
+    """Read the distinct texts of a date column: the first of several RE2 patterns (groups y, m, d) that fits.
+
+    Returns
+    -------
+    array of n datetime64[us]
+        Midnight of the day, NaT where no pattern fits or there is no such day.
+    """
+    texts = pa.array(words, pa.string())
+    days: TimeArray = np.full(len(words), np.datetime64("NaT", "us"))
+    for pattern in patterns:
+        found = pc.extract_regex(texts, pattern)
+        tried = _days(_numbers(found, "y"), _numbers(found, "m"), _numbers(found, "d"))
+        days = np.where(np.isnat(days), tried, days)
+    return days
 
 
 def latest_time(covered_to: datetime) -> datetime:
