@@ -49,6 +49,7 @@ _LIMIT_DTYPES: dict[str, str] = {
     "parameter": "str",
     "basis": "str",
     "limit": "float64",
+    "limit_lower": "float64",
     "unit": "str",
     "o2_ref": "float64",
     "valid_from": "datetime64[us]",
@@ -133,6 +134,7 @@ class _Limit(Strict):
     parameter: str
     basis: Literal["hourly", "daily", "instant", "warning"]
     limit: float = Field(gt=0)
+    limit_lower: float | None = Field(ge=0)
     unit: str = Field(min_length=1)
     o2_ref: float | None = Field(ge=0, lt=21)
     valid_from: date
