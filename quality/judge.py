@@ -17,7 +17,7 @@ import pandas as pd
 
 from quality.deliveries import Batch, Finding, Refusal, findings, refusals
 from quality.engine import JudgementError, Outcome, run
-from quality.suites import Suite, ranges, suite_for
+from quality.suites import JUDGED_COLUMNS, Suite, ranges, suite_for
 from vocabulary.parameters import parameters
 from vocabulary.reading import PERIODS, READING_DTYPES, REJECT_DTYPES
 
@@ -103,20 +103,18 @@ def _range_position(value: Floats, lower: Floats, upper: Floats) -> Floats:
     return position
 
 
-def judged_frame(readings: pd.DataFrame, columns: Sequence[str] | None = None) -> pd.DataFrame:
+def judged_frame(readings: pd.DataFrame) -> pd.DataFrame:
     """Return the frame that the suites see: text as categories, helper columns beside the value.
 
     Parameters
     ----------
     readings
         n readings, columns of READING_DTYPES.
-    columns
-        Columns wanted; None for all: site, parameter, period, value and the helper columns.
 
     Returns
     -------
     DataFrame
-        n rows, index 0..n-1. `range_position` is where the value stands in the physical range of its
+        n rows, index 0..n-1, columns JUDGED_COLUMNS. `range_position` is where the value stands in the physical range of its
         parameter and period (0 at the lower, 1 at the upper end; NaN where the range or the value is
         missing), `outside_value` is the value where it is not within that range, else NaN, and
         `zero_floor` is 0 where the parameter cannot be negative, else NaN.
@@ -139,8 +137,7 @@ def judged_frame(readings: pd.DataFrame, columns: Sequence[str] | None = None) -
     position = _range_position(data["value"], low, upper[at_parameter, at_period])
     data["range_position"] = position
     data["outside_value"] = np.where((position >= 0) & (position <= 1), np.nan, data["value"])
-    wanted = list(data) if columns is None else [name for name in data if name in columns]
-    return pd.DataFrame({name: data[name] for name in wanted}, index=range(len(readings)))
+    return pd.DataFrame({name: data[name] for name in JUDGED_COLUMNS}, index=range(len(readings)))
 
 
 def _row_codes(outcomes: Sequence[Outcome], n: int) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
@@ -263,7 +260,7 @@ def judge(
     Raises
     ------
     JudgementError
-        When an expectation could not be evaluated, or `delivery` does not fit `deliveries`.
+        When an expectation could not be evaluated, or a delivery number does not fit `deliveries`.
     KeyError
         When a column of READING_DTYPES is missing.
     """
@@ -274,7 +271,8 @@ def judge(
     suite = suite_for(source)
     delivery, names = _delivery_numbers(readings, deliveries)
     frame = judged_frame(readings)
-    outcomes: list[Outcome] = []
+    nothing = np.empty(0, dtype=np.int64)
+    outcomes = [Outcome(item, 0, nothing, success=True) for item in suite.expectations]
     if len(frame):
         used = {name for item in suite.expectations for name in item.columns}
         terms = {"parameters": list(parameters()), "periods": list(PERIODS)}
@@ -282,6 +280,8 @@ def judge(
     verdict, codes = _row_codes(outcomes, len(frame))
     elsewhere = np.zeros(len(names), dtype=np.int64)
     for number, cells in (rejected or {}).items():
+        if not 0 <= number < len(names):
+            raise JudgementError(f"rejected: delivery {number} found, but {len(names)} deliveries are judged")
         elsewhere[number] = cells
     found = findings(
         Batch(

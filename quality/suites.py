@@ -20,8 +20,17 @@ from vocabulary.parameters import parameters
 from vocabulary.reading import PERIODS
 from vocabulary.reasons import reasons
 
-#: columns that the judge adds to a reading for the suites, see `quality.judge`
-HELPER_COLUMNS: tuple[str, ...] = ("observed_year", "zero_floor", "range_position", "outside_value")
+#: columns that expectations may read: those of a reading and what `quality.judge` puts beside them
+JUDGED_COLUMNS: tuple[str, ...] = (
+    "site",
+    "parameter",
+    "period",
+    "value",
+    "observed_year",
+    "range_position",
+    "outside_value",
+    "zero_floor",
+)
 
 #: kind of delivery check -> keys it must have
 CHECK_KINDS: dict[str, tuple[str, ...]] = {
@@ -114,7 +123,7 @@ def _expectation(order: int, entry: Mapping[str, Any]) -> RowExpectation:
     condition = entry.get("where")
     if condition is not None:
         _need(condition, ("column", "equals"), f"{where}, where")
-    return RowExpectation(
+    made = RowExpectation(
         order=order,
         code=entry["code"],
         type=entry["type"],
@@ -124,6 +133,10 @@ def _expectation(order: int, entry: Mapping[str, Any]) -> RowExpectation:
         basis=entry["basis"],
         sure=entry["sure"],
     )
+    unknown = [name for name in made.columns if name not in JUDGED_COLUMNS]
+    if unknown:
+        raise SuiteError(f"{where}: column {', '.join(unknown)}, expected one of {', '.join(JUDGED_COLUMNS)}")
+    return made
 
 
 def _check(order: int, entry: Mapping[str, Any]) -> DeliveryCheck:

@@ -73,6 +73,8 @@ def test_an_empty_frame_is_judged(make):
     assert judgement.quarantined.empty
     assert not judgement.refused
     assert judgement.counts[["name", "rows"]].to_dict("records") == [{"name": "empty.csv", "rows": 0}]
+    assert {item["code"] for item in judgement.results} >= {"negative", "mostly-bad"}
+    assert all(item["success"] and item["unexpected"] == 0 for item in judgement.results)
     assert {name: str(kind) for name, kind in judgement.quarantined.dtypes.items()} == {
         **REJECT_DTYPES,
         "delivery": "int64",
@@ -173,6 +175,11 @@ def test_a_delivery_number_beyond_the_names_is_an_error(make):
         judge(make([{"delivery": 1}]), source="air-quotsoft", deliveries=["only.csv"])
     with pytest.raises(JudgementError, match="-1 found, expected 0 or more"):
         judge(make([{"delivery": -1}]), source="air-quotsoft")
+
+
+def test_rejected_cells_of_a_delivery_that_is_not_there_are_an_error(make):
+    with pytest.raises(JudgementError, match="rejected: delivery 3 found, but 1 deliveries"):
+        judge(make([{}]), source="air-quotsoft", rejected={3: 1})
 
 
 def test_a_missing_column_is_named(make):

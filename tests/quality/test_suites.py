@@ -128,6 +128,10 @@ def test_a_wrong_range_is_named(edited, change, said):
         (lambda data: data["expectation"][0].update(code="oops"), "expectation 1: code 'oops'"),
         (lambda data: data["expectation"][0].update(severity="refuse"), "severity 'refuse', expected one of"),
         (lambda data: data["expectation"][0].update(where={"column": "site"}), "where: equals missing"),
+        (
+            lambda data: data["expectation"][0]["args"].update(column="mood"),
+            "column mood, expected one of site",
+        ),
         (lambda data: data["delivery_check"][0].update(kind="magic"), "delivery_check 1: kind 'magic'"),
         (lambda data: data["delivery_check"][0].update(greater="pm25"), "pm25 is not in the vocabulary"),
         (lambda data: data["delivery_check"][0].pop("share"), "delivery_check 1: share missing"),
