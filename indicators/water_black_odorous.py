@@ -115,7 +115,7 @@ def grade_points(readings: pd.DataFrame, standard: Standard, *, setting: str = "
     table = pd.DataFrame(
         {
             "grade": points["black"].astype("Int8").mask(heavy, _HEAVY),
-            "items": named.reindex(points.index).fillna("").astype("str"),
+            "items": named.reindex(points.index).astype("str").fillna(""),
         }
     )
     return _worded(table.rename_axis("site").reset_index(), standard)

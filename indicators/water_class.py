@@ -65,7 +65,7 @@ def sections_by_site(sections: pd.DataFrame, sites: pd.Series) -> pd.DataFrame:
     found = sections.set_index("site")[["waterbody", "target_class"]].reindex(sites.to_numpy())
     return pd.DataFrame(
         {
-            "waterbody": found["waterbody"].fillna("").astype("str").to_numpy(),
+            "waterbody": found["waterbody"].astype("str").fillna("").to_numpy(),
             "target_class": found["target_class"].astype("Int8").array,
         }
     )

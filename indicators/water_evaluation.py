@@ -138,7 +138,7 @@ def evaluate_sections(
     result["start"] = pd.Series(span.start, index=keys.index).astype("datetime64[us]")
     result["n_samples"] = _samplings(readings_used(readings, span, dry), keys["site"])
     result["means"], result["nd_items"] = _texts(means, sample, len(keys), evaluation)
-    result["reason"] = keys["site"].map(reasons).fillna("").astype("str")
+    result["reason"] = keys["site"].map(reasons).astype("str").fillna("")
     return result[list(SECTION_COLUMNS)]
 
 

@@ -77,6 +77,6 @@ def _classify(readings: pd.DataFrame, standard: Standard) -> pd.DataFrame:
     bad = bad[bad.groupby(["site", "observed_at"]).cumcount() < _NAMED]
     named = bad.groupby(["site", "observed_at"])["parameter"].agg(",".join).rename("worst").reset_index()
     table = table.merge(named, on=["site", "observed_at"], how="left")
-    table["worst"] = table["worst"].fillna("").astype("str")
+    table["worst"] = table["worst"].astype("str").fillna("")
     table["standard"] = pd.Series(standard.label, index=table.index, dtype="str")
     return table[["site", "observed_at", "class", "items_used", "worst", "nd_limited", "standard"]]

@@ -98,13 +98,13 @@ def evaluate_regions(
     by_share = _by_share(own, table, sections, class_standard, evaluation)
     polluted = (table["level"] > 2).fillna(value=False)  # noqa: PLR2004 - levels: 1 优, 2 良好
     for column in ("main", "shares", "multiples"):
-        text = by_mean[column].reindex(table.index).fillna("")
+        text = by_mean[column].reindex(table.index).astype("str").fillna("")
         if column in by_share:
-            text = text.where(few, by_share[column].reindex(table.index).fillna(""))
+            text = text.where(few, by_share[column].reindex(table.index).astype("str").fillna(""))
         table[column] = text.where(polluted, "").astype("str")
     for language in ("zh", "en"):
         words = {rule["level"]: rule[language] for rule in evaluation.tables["levels"].values()}
-        table[f"label_{language}"] = table["level"].map(words).fillna("").astype("str")
+        table[f"label_{language}"] = table["level"].map(words).astype("str").fillna("")
     table["standard"] = pd.Series(result_label(class_standard, evaluation), index=table.index, dtype="str")
     return table.rename_axis("region").reset_index()[list(REGION_COLUMNS)]
 

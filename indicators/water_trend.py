@@ -80,7 +80,7 @@ def _worded(measure: pd.Series, change: pd.Series, evaluation: Standard) -> pd.D
     result = pd.DataFrame({measure.name: measure, "change": change.astype("Int8")})
     for language in ("zh", "en"):
         words = {number: rule[f"{language}_{word}"] for number, word in _WORDS.items()}
-        result[language] = result["change"].map(words).fillna("").astype("str")
+        result[language] = result["change"].map(words).astype("str").fillna("")
     return result
 
 

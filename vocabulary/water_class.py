@@ -85,4 +85,4 @@ def class_signs(numbers: pd.Series) -> pd.Series:
     -------
     Series of str, n rows, same index
     """
-    return numbers.astype("Int8").map(dict(enumerate(SIGNS, start=1))).fillna("").astype("str")
+    return numbers.astype("Int8").map(dict(enumerate(SIGNS, start=1))).astype("str").fillna("")
