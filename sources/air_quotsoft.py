@@ -89,7 +89,7 @@ def read(content: bytes, delivery: Delivery) -> ReadResult:
         value=numbers(trimmed_raw),
         blank=among(trimmed_raw, facts.missing),
     )
-    shape = shape_of(cells, 0, len(header), len(labels), facts.missing)
+    shape = shape_of(cells, 0, len(header), facts.missing, mid_character=text.cut)
     problems = reject_misfits(book, shape, line, position, cells)
     repeated = pd.Series(stations).duplicated().to_numpy()
     book.reject(repeated[position], "column-repeated")

@@ -6,9 +6,12 @@ from typing import Protocol
 
 from sources import air_quotsoft, outlet_hourly, water_cnemc_api, water_cnemc_section
 from sources.delivery import Delivery
-from sources.encoding import unpack
+from sources.encoding import decode, unpack
 from sources.layout import LayoutData
 from sources.result import Problem, ReadResult
+
+#: characters of a text that tell its layout
+_HEAD = 64 * 1024
 
 
 class UnknownSourceError(Exception):
@@ -51,6 +54,20 @@ def layout_of(source: str) -> Layout:
         return LAYOUTS[source]
     except KeyError as error:
         raise UnknownSourceError(f"unknown source {source!r}; known: {', '.join(sorted(LAYOUTS))}") from error
+
+
+def recognised(content: bytes, name: str) -> dict[str, float]:
+    """Return how sure each layout is that an export is one of its own, the surest first.
+
+    Raises
+    ------
+    vocabulary.reasons.DeliveryRefusedError
+        When the bytes are no text at all.
+    """
+    plain, _ = unpack(content)
+    head = decode(plain).text[:_HEAD]
+    found = {source: reader.recognise(head, name) for source, reader in LAYOUTS.items()}
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
 def read_delivery(content: bytes, delivery: Delivery) -> ReadResult:

@@ -101,7 +101,9 @@ def read(content: bytes, delivery: Delivery) -> ReadResult:
     )
     book, line = placed.book, placed.line
     book.reject(_summary(cells, labels, facts)[line], "summary-row")
-    shape = shape_of(cells, header, heading.width, min(heading.values), facts.missing)
+    shape = shape_of(
+        cells, header, heading.width, facts.missing, notes=min(heading.values), mid_character=text.cut
+    )
     problems = heading.problems + reject_misfits(book, shape, line, placed.position, cells)
     reject_columns(placed, heading)
     book.reject(among(times, facts.missing)[line], "time-missing")

@@ -325,11 +325,13 @@ class _CutBodyError(Exception):
 
 
 def _cause(error: BaseException) -> str:
-    """Return the innermost reason without addresses (they may hold secrets)."""
-    reason = getattr(error, "reason", None)
-    inner = reason if isinstance(reason, BaseException) else error
-    args = [arg for arg in inner.args if isinstance(arg, BaseException)]
-    return type(args[0] if args else inner).__name__
+    """Return the kind of the innermost error, without its text (which may hold secrets of the address)."""
+    inner: BaseException | None = error
+    while inner is not None:
+        error = inner
+        reasons = (getattr(error, "reason", None), *error.args)
+        inner = next((reason for reason in reasons if isinstance(reason, BaseException)), None)
+    return type(error).__name__
 
 
 def _modified_at(last_modified: str) -> datetime:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from sources.assembly import BoolArray, Labels, among, encode, joined, settle, trimmed
 from sources.cells import Cells
 from sources.delivery import Delivery
+from sources.encoding import Text
 from sources.layout import LayoutData
 from sources.naming import issue_of
 from sources.result import ReadResult
@@ -80,7 +81,7 @@ def read_sections(
     heading: Heading,
     delivery: Delivery,
     facts: LayoutData,
-    encoding: str,
+    text: Text,
     *,
     blanks: Callable[[pa.Array], tuple[pa.Array, BoolArray]] | None = None,
     unreadable: BoolArray | None = None,
@@ -92,6 +93,8 @@ def read_sections(
     ----------
     header
         Index of the header's record in `cells`, -1 where it is not among them.
+    text
+        What the cells were taken from: its encoding, and whether it ends within a character.
     blanks
         From raw cells to number texts and blanks, where cells are more than plain text.
     unreadable
@@ -125,7 +128,12 @@ def read_sections(
     if unreadable is not None:
         book.reject(unreadable[line], "line-unreadable")
     shape = shape_of(
-        cells, header, heading.width, min(heading.values), facts.missing, may_break_off=may_break_off
+        cells,
+        header,
+        heading.width,
+        facts.missing,
+        may_break_off=may_break_off,
+        mid_character=text.cut and may_break_off,
     )
     problems = heading.problems + reject_misfits(book, shape, line, placed.position, cells)
     reject_columns(placed, heading)
@@ -133,7 +141,7 @@ def read_sections(
     oldest = np.datetime64(issue.covered_from - timedelta(days=facts.rest["stale_days"]), "us")
     book.reject((when < oldest)[line], "time-stale")
     book.reject(is_class & np.isnan(book.value), "class-unknown")
-    return settle(book, delivery, facts, issue, encoding=encoding, problems=problems)
+    return settle(book, delivery, facts, issue, encoding=text.encoding, problems=problems)
 
 
 def _labels(cells: Cells, place: int | None) -> Labels:

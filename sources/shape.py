@@ -26,7 +26,14 @@ class Shape:
 
 
 def shape_of(
-    cells: Cells, header: int, width: int, labels: int, missing: frozenset[str], *, may_break_off: bool = True
+    cells: Cells,
+    header: int,
+    width: int,
+    missing: frozenset[str],
+    *,
+    notes: int = 0,
+    may_break_off: bool = True,
+    mid_character: bool = False,
 ) -> Shape:
     """Compare every record after the header's with the header's width.
 
@@ -36,19 +43,22 @@ def shape_of(
         Index of the header's record; records up to it are left alone.
     width
         Fields of the header.
-    labels
-        Leading fields without values: a record of no more fields is a note, not a cut line.
     missing
         Marks of a blank; trailing blanks beyond the header do not make a line long.
+    notes
+        A last record of no more than so many fields is a note below the table, not a cut line.
     may_break_off
         False for bodies that cannot end in the middle of a record (JSON).
+    mid_character
+        The bytes end within a character: the last record is cut whatever its width.
     """
     body = np.arange(cells.records) > header
     short = body & (cells.width < width)
     extra = (cells.position >= width) & ~among(trimmed(cells.raw), missing)
     long = body & (np.bincount(cells.line[extra], minlength=cells.records) > 0)
     last = cells.records - 1
-    cut = last if may_break_off and short[last] and cells.width[last] > labels else -1
+    ends_early = may_break_off and bool(short[last]) and int(cells.width[last]) > notes
+    cut = last if ends_early or (mid_character and bool(body[last])) else -1
     if cut >= 0:
         short[cut] = False
     return Shape(short, long, cut)

@@ -82,7 +82,7 @@ def read(content: bytes, delivery: Delivery) -> ReadResult:
         heading,
         delivery,
         facts,
-        text.encoding,
+        text,
         blanks=blanks,
         unreadable=odd,
         may_break_off=False,

@@ -58,4 +58,4 @@ def read(content: bytes, delivery: Delivery) -> ReadResult:
     cells = delimited(text.text, facts.rest["separator"])
     fields = [field.strip() for field in cells.record(0)]
     heading = section_heading(fields, facts, f"{delivery.name} 第 1 行 / line 1")
-    return read_sections(cells, 0, heading, delivery, facts, text.encoding)
+    return read_sections(cells, 0, heading, delivery, facts, text)

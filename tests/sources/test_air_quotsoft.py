@@ -87,6 +87,12 @@ def test_cut_last_line_loses_only_its_last_cell():
     assert [(problem.code, problem.row) for problem in result.problems] == [("file-truncated", 3)]
 
 
+def test_a_last_line_cut_within_its_labels_has_no_cells():
+    result = reading("date,hour,type,A\n20250310,1,NO2,1\n20250310,1")
+    assert (result.cells_in, len(result.readings)) == (1, 1)
+    assert [(problem.code, problem.row) for problem in result.problems] == [("file-truncated", 3)]
+
+
 def test_lines_of_the_wrong_width_cannot_be_placed():
     result = reading("date,hour,type,A,B\n20250310,1,NO2,12,5,7\n20250310,1,SO2,4\n20250310,1,CO,1,2,\n")
     assert codes(result) == {"line-too-long": 3, "line-too-short": 1}

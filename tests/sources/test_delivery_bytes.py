@@ -10,7 +10,6 @@ from sources.layout import LayoutDataError, layout_data
 from sources.result import Problem, ReadResult, UnbalancedReadError
 from vocabulary.reading import empty_readings, empty_rejects
 from vocabulary.reasons import DeliveryRefusedError
-from vocabulary.units import conversion, unit_named, units
 
 AIR = b"date,hour,type,A\n" + b"".join(b"20250310,%d,CO,%d\n" % (hour, hour) for hour in range(24))
 
@@ -102,13 +101,3 @@ def test_an_unbalanced_result_cannot_be_made():
         result(0, empty_readings().drop(columns="raw"), [])
     with pytest.raises(UnbalancedReadError, match="no-such-code"):
         result(0, empty_readings(), [Problem("no-such-code", "", "")])
-
-
-def test_units():
-    assert unit_named("μg/m³").key == unit_named("µg/m3").key == "ug/m3"
-    assert unit_named("furlong") is None
-    assert (conversion("mg/m3", "ug/m3").exponent, conversion("ug/L", "mg/L").exponent) == (3, -3)
-    assert conversion("L/s", "m3/h").factor == 3.6
-    assert conversion("mg/L", "mg/m3") is None
-    assert conversion("mS/m", "uS/cm").exponent == 1
-    assert all(unit_named(alias) is unit for unit in units().values() for alias in unit.aliases)

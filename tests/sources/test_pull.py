@@ -1,6 +1,8 @@
 import re
+import ssl
 import time
 from datetime import date, datetime
+from ipaddress import ip_address
 
 import pytest
 from loopback import BODY, ETAG, MODIFIED, Server
@@ -228,3 +230,37 @@ def test_folder_that_is_not_there(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(PullError, match="not a folder"):
         list_folder(tmp_path / "file", "*")
+
+
+def test_a_certificate_nobody_vouches_for(tmp_path, monkeypatch):
+    x509 = pytest.importorskip("cryptography.x509")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(datetime(2020, 1, 1))
+        .not_valid_after(datetime(2049, 1, 1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "own.pem"
+    plain = serialization.NoEncryption()
+    pem.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server = Server()
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    address = server.address.replace("http:", "https:")
+    with server, HttpSource("s", QUICK) as http:
+        with pytest.raises(PullError, match="SSLCertVerificationError"):
+            http.fetch(Candidate(f"{address}/ok.csv", "ok.csv"), tmp_path / "in")
+        # the same server, once its certificate is vouched for
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
+        assert http.fetch(Candidate(f"{address}/ok.csv", "ok.csv"), tmp_path / "in").size == len(BODY)

@@ -296,6 +296,7 @@ def test_cut_within_a_character():
     result = section.read(content, delivery("water-cnemc-section", NAME, content))
     assert result.encoding == "utf-8"
     assert len(result.readings) == 5
+    assert [problem.code for problem in result.problems] == ["column-missing", "file-truncated"]
 
 
 def test_quoted_fields_and_repeated_columns():
