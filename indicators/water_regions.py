@@ -115,7 +115,7 @@ def _levels(table: pd.DataFrame, evaluation: Standard) -> pd.Series:
         number: rule["level"] for rule in evaluation.tables["levels"].values() for number in rule["classes"]
     }
     level = table["class"].map(of_class).astype("Int8")
-    open_ = (table["method"] == "shares").to_numpy(dtype=np.bool_)
+    open_ = (table["method"] == "shares").to_numpy(dtype=np.bool_, copy=True)
     good, bad = table["good_share"].to_numpy(), table["bad_share"].to_numpy()
     for rule in evaluation.rule("region.shares")["rules"]:
         holds = open_.copy()
