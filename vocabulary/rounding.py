@@ -23,6 +23,8 @@ FloatArray = npt.NDArray[np.float64]
 _MOST_PLACES = 22
 #: from here on a text of 15 digits has no digit left below the wanted place
 _ALREADY_ROUND = 1e15
+#: from here on a tie would need a sixteenth digit
+_NO_TIE = 1e14
 #: relative error of `value * 10**places`, text to float and the product together, doubled
 _FLOAT_NOISE = 4.5e-16
 _MEAN_NOISE = 1e-12
@@ -30,7 +32,9 @@ _MEAN_NOISE = 1e-12
 _WIDEST_TIE = 1e-3
 _EXACT_DIGITS = 15
 _MEAN_DIGITS = 12
+#: what a few steps of arithmetic leave behind, absolute and relative
 _CEILING_NOISE = 1e-9
+_CEILING_RELATIVE = 1e-14
 
 
 def round_half_even(values: npt.ArrayLike, places: int, *, digits: int = _MEAN_DIGITS) -> FloatArray:
@@ -72,7 +76,7 @@ def round_half_even(values: npt.ArrayLike, places: int, *, digits: int = _MEAN_D
         noise = size * (_MEAN_NOISE if digits == _MEAN_DIGITS else _FLOAT_NOISE)
         if digits == _MEAN_DIGITS:
             np.minimum(noise, np.maximum(_WIDEST_TIE, size * _FLOAT_NOISE), out=noise)
-        tie = np.abs(np.abs(scaled - whole) - 0.5) <= noise
+        tie = (np.abs(np.abs(scaled - whole) - 0.5) <= noise) & (size < _NO_TIE)
     if tie.any():
         # the even neighbour of k + 1/2, found far away from any other tie
         whole = np.where(tie, 2.0 * np.rint(scaled / 2.0), whole)
@@ -122,7 +126,7 @@ def ceil_exact(values: npt.ArrayLike) -> FloatArray:
     Parameters
     ----------
     values : array_like of float64, any shape
-        A value within 1e-9 (relative above 1) of an integer is that integer.
+        A value within 1e-9 (and 1e-14 of its size) of an integer is that integer.
 
     Returns
     -------
@@ -137,6 +141,6 @@ def ceil_exact(values: npt.ArrayLike) -> FloatArray:
     given = np.asarray(values, dtype=np.float64)
     nearest = np.rint(given)
     with np.errstate(invalid="ignore"):
-        noise = _CEILING_NOISE * np.maximum(1.0, np.abs(given))
+        noise = _CEILING_NOISE + _CEILING_RELATIVE * np.abs(given)
         result = np.where(np.abs(given - nearest) <= noise, nearest, np.ceil(given))
     return np.asarray(result + 0.0, dtype=np.float64)

@@ -41,6 +41,10 @@ def exact(text: str | Decimal, places: int) -> float:
         (-3.5, 0, -4.0),
         # one step only: 15.4546 -> 15, not 15.455 -> 15.46 -> 15.5 -> 16 (GB/T 8170, 3.3)
         (15.4546, 0, 15.0),
+        # fifteen digits, all at the wanted place: nothing to round
+        (99999999999.9999, 4, 99999999999.9999),
+        (-9090251818541.55, 2, -9090251818541.55),
+        (9753603.95021885, 8, 9753603.95021885),
     ],
 )
 @pytest.mark.parametrize("digits", [12, 15])
@@ -161,6 +165,7 @@ def test_ceiling_is_not_pushed_up_by_noise() -> None:
         3.0,
         0.0,
     ]
+    assert ceil_exact([-99999999.9, 99999999.0001]).tolist() == [-99999999.0, 100000000.0]
     assert math.isnan(ceil_exact([math.nan])[0])
 
 
