@@ -7,10 +7,19 @@ which items take part.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from indicators.registry import Registry, Standard
-from indicators.water_limits import CLASS_TOPIC, EVALUATION_TOPIC, calculation_values, classify_values
+from indicators.water_limits import (
+    CLASS_TOPIC,
+    EVALUATION_TOPIC,
+    BoolArray,
+    FloatArray,
+    calculation_values,
+    classify_values,
+)
+from indicators.water_means import from_averaged, to_averaged
 from indicators.water_result import Judgement, judge
 
 __all__ = [
@@ -92,7 +101,8 @@ def classify_samples(
     ----------
     readings : DataFrame
         Columns site, observed_at, parameter, value, censor, detection_limit; other parameters than the
-        21 items are ignored; of a repeated key the last row counts.
+        21 items are ignored; of a repeated key the last row counts. With a column point (several verticals
+        of one section) the points of a sampling are averaged first.
     sections : DataFrame
         Columns site, waterbody ('river' | 'lake' | ''), target_class.
     registry : Registry
@@ -145,9 +155,14 @@ def _classify(
     samples = keys.iloc[first].reset_index(drop=True)
     site = sections_by_site(sections, samples["site"])
     values, undetected = calculation_values(readings, evaluation.rule("non_detect.mean")["factor"])
+    parameter = readings["parameter"]
+    if "point" in readings:
+        sample, parameter, values, undetected = _over_points(
+            sample, parameter, values, undetected, evaluation
+        )
     judged = judge(
         sample=sample,
-        parameter=readings["parameter"],
+        parameter=parameter,
         values=values,
         undetected=undetected,
         waterbody=site["waterbody"].to_numpy(dtype=object),
@@ -155,6 +170,27 @@ def _classify(
         evaluation=evaluation,
     )
     return attach(samples, site, judged, result_label(class_standard, evaluation))
+
+
+def _over_points(
+    sample: npt.NDArray[np.int64],
+    parameter: pd.Series,
+    values: FloatArray,
+    undetected: BoolArray,
+    evaluation: Standard,
+) -> tuple[npt.NDArray[np.int64], pd.Series, FloatArray, BoolArray]:
+    """Average the points (verticals) of one sampling (22号 三); below the limit only where all points are."""
+    rows = pd.DataFrame({"sample": sample, "parameter": parameter.array, "nd": undetected})
+    rows["x"] = to_averaged(rows["parameter"], values, evaluation)
+    mean = (
+        rows.groupby(["sample", "parameter"], sort=True).agg(x=("x", "mean"), nd=("nd", "all")).reset_index()
+    )
+    return (
+        mean["sample"].to_numpy(dtype=np.int64),
+        mean["parameter"],
+        from_averaged(mean["parameter"], mean["x"].to_numpy(dtype=np.float64), evaluation),
+        mean["nd"].to_numpy(dtype=np.bool_),
+    )
 
 
 def attach(keys: pd.DataFrame, site: pd.DataFrame, judged: Judgement, label: str) -> pd.DataFrame:

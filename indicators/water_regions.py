@@ -109,12 +109,29 @@ def evaluate_regions(
     return table.rename_axis("region").reset_index()[list(REGION_COLUMNS)]
 
 
-def _levels(table: pd.DataFrame, evaluation: Standard) -> pd.Series:
-    """Level 1 (优) to 5 (重度污染): from the class of the mean, or from the shares."""
+def levels_of_classes(classes: pd.Series, evaluation: Standard) -> pd.Series:
+    """Return the level of each class: Ⅰ–Ⅱ 优 (1), Ⅲ 良好 (2), Ⅳ 轻度 (3), Ⅴ 中度 (4), 劣Ⅴ 重度污染 (5).
+
+    Parameters
+    ----------
+    classes : Series of Int8, n
+    evaluation : Standard
+        Of topic surface-water-evaluation; its table `levels` also has the words and colours.
+
+    Returns
+    -------
+    Series of Int8, n, same index
+        NA where there is no class.
+    """
     of_class = {
         number: rule["level"] for rule in evaluation.tables["levels"].values() for number in rule["classes"]
     }
-    level = table["class"].map(of_class).astype("Int8")
+    return classes.map(of_class).astype("Int8")
+
+
+def _levels(table: pd.DataFrame, evaluation: Standard) -> pd.Series:
+    """Level 1 (优) to 5 (重度污染): from the class of the mean, or from the shares."""
+    level = levels_of_classes(table["class"], evaluation)
     open_ = (table["method"] == "shares").to_numpy(dtype=np.bool_, copy=True)
     good, bad = table["good_share"].to_numpy(), table["bad_share"].to_numpy()
     for rule in evaluation.rule("region.shares")["rules"]:

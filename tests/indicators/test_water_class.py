@@ -129,6 +129,17 @@ def test_of_a_repeated_key_the_last_row_counts() -> None:
     assert classify_samples(readings, SECTIONS, registry=REGISTRY)["class"].tolist() == [2]
 
 
+def test_points_of_one_sampling_are_averaged_first() -> None:
+    rows = [("R", T, "cod_mn", "20", "manual", "left"), ("R", T, "cod_mn", "4", "manual", "right")]
+    rows += [("R", T, "tp", "0.04L", "manual", "left"), ("R", T, "tp", "0.04L", "manual", "right")]
+    result = classify_samples(water_readings(list(rows)), SECTIONS, registry=REGISTRY)
+    # 12 mg/L is class Ⅴ, neither Ⅱ nor 劣Ⅴ
+    assert result["class"].tolist() == [5]
+    # pH 5 and 9 together carry the acid of pH 5.3
+    acid = [("R", T, "ph", "5", "manual", "left"), ("R", T, "ph", "9", "manual", "right")]
+    assert classify_samples(water_readings(list(acid)), SECTIONS, registry=REGISTRY)["class"].tolist() == [6]
+
+
 def next_edition() -> Registry:
     """A made-up later edition with a stricter TP, in force from 2026-07-01."""
     limits = {**STANDARD.tables["limits"]}

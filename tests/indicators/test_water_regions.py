@@ -10,7 +10,7 @@ from water_frames import text_pairs, water_readings, water_sections
 
 from indicators.registry import default_registry
 from indicators.water_evaluation import evaluate_sections, section_means
-from indicators.water_regions import evaluate_regions
+from indicators.water_regions import evaluate_regions, levels_of_classes
 
 REGISTRY = default_registry()
 DAY = dt.date(2026, 10, 31)
@@ -115,3 +115,20 @@ def test_a_site_in_two_regions_and_a_region_without_sections() -> None:
     assert found["class"].tolist() == [4, 3]
     nothing = evaluate_regions(results[:0], means[:0], regions, sections, registry=REGISTRY, day=DAY)
     assert nothing.empty
+
+
+def test_level_words_and_colours_of_a_class() -> None:
+    evaluation = REGISTRY.get("MEP22-2011")
+    levels = levels_of_classes(pd.Series([1, 2, 3, 4, 5, 6, None], dtype="Int8"), evaluation)
+    assert levels.fillna(0).tolist() == [1, 1, 2, 3, 4, 5, 0]
+    printed = ["优 蓝", "良好 绿", "轻度污染 黄", "中度污染 橙", "重度污染 红"]
+    rules = sorted(evaluation.tables["levels"].values(), key=lambda rule: rule["level"])
+    assert [f"{rule['zh']} {rule['colour_zh']}" for rule in rules] == printed
+
+
+def test_places_of_automatic_values() -> None:
+    # 总站水字〔2020〕90号, table 1
+    printed = {"water_temp": 1, "ph": 2, "do": 2, "cod_mn": 2, "cod": 2, "nh3_n": 3, "tp": 3, "tn": 2}
+    rules = REGISTRY.get("MEP22-2011").tables["rounding_automatic"]
+    places = {name: rule["places"] for name, rule in rules.items()}
+    assert places == {**printed, "conductivity": 1, "turbidity": 1}
