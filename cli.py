@@ -1,4 +1,408 @@
-"""Placeholder replaced below."""
+"""The `ecoplan` command: thin around the flows; errors are one clear line, exit statuses are stable.
+
+0 done, 1 done with findings that need a person, 2 usage, 3 a source or channel failed, 4 the warehouse
+refuses.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from alerts.query import EpisodeNotFoundError, list_episodes, show_episode
+from alerts.rules import AlertRulesError
+from flows import answers, answers_air
+from flows.gather import OneOffError
+from flows.night import fill_back, load_files, night
+from flows.proof import prove
+from flows.run import DONE, FAILED, FINDINGS, REFUSED, USAGE, Run, UnknownDistrictError, chosen_districts
+from flows.settings import Settings
+from indicators.registry import NoStandardError, StandardFileError, load_standards
+from reports import terminal
+from sources.catalogue import UnknownSourceError
+from vocabulary.district import DistrictError
+from warehouse.engine import Warehouse, WarehouseError
+
+app = typer.Typer(
+    name="ecoplan",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="区县“十四五”生态环境规划：导出文件入库、指标进展、断面劣Ⅴ预警 / exports in, indicators and alerts out.",
+)
+alerts_app = typer.Typer(no_args_is_help=True, help="预警事件 / episodes")
+quarantine_app = typer.Typer(no_args_is_help=True, help="隔离区 / quarantine")
+standards_app = typer.Typer(no_args_is_help=True, help="标准 / standards")
+app.add_typer(alerts_app, name="alerts")
+app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(standards_app, name="standards")
+
+Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
+Districts = Annotated[list[str] | None, typer.Option("--district", help="区划 / district key")]
+District = Annotated[str, typer.Option("--district", help="区划 / district key")]
+AsOf = Annotated[str | None, typer.Option("--as-of", help="按该时点所知 / as known at this time")]
+Standard = Annotated[str | None, typer.Option("--standard", help="指定标准 / another standard")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="不写任何内容 / write nothing")]
+Plain = Annotated[bool, typer.Option("--plain", help="不经 Prefect 直接运行 / without Prefect")]
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="日期 / date")]
+
+_USAGE_ERRORS = (
+    UnknownDistrictError,
+    UnknownSourceError,
+    answers.PeriodError,
+    OneOffError,
+    DistrictError,
+    AlertRulesError,
+    EpisodeNotFoundError,
+    NoStandardError,
+    StandardFileError,
+)
 
 
-def main() -> None: ...
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False)
+
+
+def _print_json(data: object) -> None:
+    typer.echo(json.dumps(data, ensure_ascii=False, indent=1, default=str))
+
+
+def _show(
+    records: Sequence[Mapping[str, Any]], as_json: bool, columns: Sequence[str] = (), title: str = ""
+) -> None:
+    """Print records as JSON or as a table of the given columns."""
+    if as_json:
+        _print_json(list(records))
+        return
+    shown = columns or (list(records[0]) if records else [])
+    terminal.show_records(_console(), records, shown, title=title, language=Settings().language)
+
+
+@contextmanager
+def _reading(districts: list[str] | None = None) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Yield a read-only connection and the districts asked for."""
+    settings = Settings()
+    chosen = chosen_districts(settings, districts)
+    warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=True)
+    if not warehouse.exists():
+        raise WarehouseError(
+            "数据仓库还不存在，请先运行 ecoplan nightly / there is no warehouse yet, run ecoplan nightly first"
+        )
+    with warehouse.read() as connection:
+        yield connection, chosen
+
+
+def _finish(console: Console, run: Run, status: int) -> None:
+    terminal.show_run(console, run.summary.as_dict(), language=run.settings.language)
+    raise typer.Exit(status)
+
+
+@app.command()
+def nightly(
+    date: Day = None, district: Districts = None, dry_run: DryRun = False, plain: Plain = False
+) -> None:
+    """夜间运行：收取、判定、入库、重算、预警、报告 / the nightly run."""
+    parameters = {"run_date": date and date.date(), "district": district, "dry_run": dry_run}
+
+    def plainly(tell: Callable[[str], None]) -> tuple[Run, int]:
+        return night(
+            Settings(), run_date=date and date.date(), districts=district, dry_run=dry_run, tell=tell
+        )
+
+    _run("nightly", parameters, plainly, plain or dry_run)
+
+
+@app.command()
+def backfill(
+    from_: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="首日 / first day")],
+    to: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="末日 / last day")],
+    district: Districts = None,
+    source: Annotated[str | None, typer.Option(help="来源 / source key")] = None,
+    only_missing: Annotated[
+        bool, typer.Option("--only-missing", help="只补缺失 / only what is missing")
+    ] = False,
+    notify: Annotated[bool, typer.Option("--notify", help="照常发送预警 / send alerts")] = False,
+    dry_run: DryRun = False,
+    plain: Plain = False,
+) -> None:
+    """补录任意日期范围，不惊动任何人 / backfill a range of days, waking nobody."""
+    if to < from_:
+        raise typer.BadParameter(
+            f"末日 {to:%Y-%m-%d} 早于首日 {from_:%Y-%m-%d} / the last day is before the first"
+        )
+    flow = {"first": from_.date(), "last": to.date(), "district": district, "source": source}
+    same = {"only_missing": only_missing, "notify": notify, "dry_run": dry_run}
+
+    def plainly(tell: Callable[[str], None]) -> tuple[Run, int]:
+        return fill_back(
+            Settings(),
+            first=from_.date(),
+            last=to.date(),
+            districts=district,
+            source=source,
+            only_missing=only_missing,
+            notify=notify,
+            dry_run=dry_run,
+            tell=tell,
+        )
+
+    _run("backfill", {**flow, **same}, plainly, plain or dry_run)
+
+
+def _run(name: str, parameters: dict[str, Any], plainly: Callable[..., tuple[Run, int]], plain: bool) -> None:
+    """Run a flow, or its plain way, in this process and end with its exit status."""
+    console = _console()
+
+    def tell(line: str) -> None:
+        console.print(line, style="dim", markup=False)
+
+    if plain:
+        run, status = plainly(tell)
+    else:
+        from flows.embedded import run_flow  # noqa: PLC0415  # Prefect takes seconds to import; others do without
+
+        run, status = run_flow(name, parameters, tell)
+    _finish(console, run, status)
+
+
+@app.command()
+def load(
+    files: Annotated[list[Path], typer.Argument(help="导出文件或文件夹 / export files or folders")],
+    district: District,
+    source: Annotated[str, typer.Option(help="来源 / source key")],
+    dry_run: DryRun = False,
+) -> None:
+    """把零散文件按同样的路径入库 / load one-off files through the same way."""
+    chosen = [found for path in files for found in _files_of(path)]
+    console = _console()
+    run, status = load_files(
+        Settings(),
+        chosen,
+        district=district,
+        source=source,
+        dry_run=dry_run,
+        tell=lambda line: console.print(line, style="dim", markup=False),
+    )
+    _finish(console, run, status)
+
+
+def _files_of(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(found for found in path.rglob("*") if found.is_file() and not found.name.startswith("."))
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """运行、新鲜度、覆盖率、待办 / runs, freshness, coverage, open work."""
+    with _reading() as (connection, districts):
+        records = answers.status(connection, districts)
+    if as_json:
+        _print_json(records)
+        return
+    for kind in ("source", "open-work", "run"):
+        rows = [record for record in records if record["kind"] == kind]
+        if rows:
+            _show(rows, as_json=False)
+
+
+@app.command()
+def sections(
+    district: District,
+    period: Annotated[str, typer.Option(help="2026-10 | 2026 | 2026-Q1 | 2026-10-03")],
+    as_of: AsOf = None,
+    standard: Standard = None,
+    as_json: Json = False,
+) -> None:
+    """断面水质类别、主要污染指标、是否达标 / class, worst items, target of each section."""
+    with _reading([district]) as (connection, districts):
+        records = answers.sections(
+            connection, districts[district], period, as_of=answers.as_of_utc(as_of), standard=standard
+        )
+    columns = "site name river period label worst multiples target_class attained items_used standard"
+    _show(records, as_json, columns.split(), f"断面 {district} {period}")
+
+
+@app.command()
+def air(
+    district: District,
+    period: Annotated[str, typer.Option(help="2025 | 2026-03")],
+    standard: Standard = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """空气统计、AQI 日数、优良天数比率、综合指数 / air statistics."""
+    with _reading([district]) as (connection, districts):
+        records = answers_air.air(
+            connection, districts[district], period, as_of=answers.as_of_utc(as_of), standard=standard
+        )
+    _show(records, as_json, (), f"空气 {district} {period}")
+
+
+@app.command()
+def emissions(
+    district: District,
+    period: Annotated[str, typer.Option(help="2026-03-20 | 2026-03")],
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """排口小时达标判定 / hours of outlets against their limits."""
+    with _reading([district]) as (connection, districts):
+        records = answers.emissions(connection, districts[district], period, as_of=answers.as_of_utc(as_of))
+    _show(records, as_json, (), f"排口 {district} {period}")
+
+
+@app.command()
+def indicators(
+    district: Districts = None,
+    year: Annotated[int | None, typer.Option(help="年份 / year")] = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """规划 21 项指标的进展 / progress of the plan's 21 indicators."""
+    with _reading(district) as (connection, districts):
+        records = {
+            key: answers.indicators(connection, found, year, as_of=answers.as_of_utc(as_of))
+            for key, found in districts.items()
+        }
+    if as_json:
+        _print_json([record for rows in records.values() for record in rows])
+        return
+    for key, rows in records.items():
+        when = rows[0]["period"] if rows else year
+        terminal.show_indicators(
+            _console(), rows, title=f"{districts[key].name_zh} {when}", language=Settings().language
+        )
+
+
+@alerts_app.command("list")
+def alerts_list(
+    district: Annotated[str | None, typer.Option(help="区划 / district key")] = None,
+    state: Annotated[str | None, typer.Option(help="firing | acknowledged | resolved")] = None,
+    as_json: Json = False,
+) -> None:
+    """列出预警事件 / list episodes."""
+    with _reading([district] if district else None) as (connection, _):
+        records = list_episodes(connection, district, state)
+    if as_json:
+        _print_json(records)
+    else:
+        terminal.show_episodes(_console(), records, language=Settings().language)
+
+
+@alerts_app.command("show")
+def alerts_show(identity: Annotated[int, typer.Argument(help="编号 / id")], as_json: Json = False) -> None:
+    """一个预警事件的全部证据 / one episode with its evidence."""
+    with _reading() as (connection, _):
+        record = show_episode(connection, identity)
+    if as_json:
+        _print_json(record)
+    else:
+        terminal.show_facts(_console(), record)
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    district: Annotated[str | None, typer.Option(help="区划 / district key")] = None,
+    code: Annotated[str | None, typer.Option(help="原因代码 / reason code")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="条数 / how many")] = 200,
+    as_json: Json = False,
+) -> None:
+    """列出隔离的单元格及原因 / list quarantined cells with their reasons."""
+    with _reading([district] if district else None) as (connection, _):
+        records = answers.quarantine_list(connection, district, code=code, limit=limit)
+    columns = "id district source delivery row column site parameter observed_at raw code reason_zh"
+    _show(records, as_json, columns.split(), "隔离区")
+
+
+@quarantine_app.command("show")
+def quarantine_show(
+    identity: Annotated[int, typer.Argument(help="编号 / id")], as_json: Json = False
+) -> None:
+    """一个隔离单元格的原文与出处 / one quarantined cell: raw text, file, row, column, reason."""
+    with _reading() as (connection, _):
+        records = answers.quarantine_show(connection, identity)
+    if not records:
+        raise typer.BadParameter(f"没有编号 {identity} / no such id: {identity}")
+    if as_json:
+        _print_json(records[0])
+    else:
+        terminal.show_facts(_console(), records[0])
+
+
+@app.command()
+def verify(as_json: Json = False) -> None:
+    """核对台账收支并给出规范转储哈希 / prove the ledger, print the canonical dump hash."""
+    settings = Settings()
+    with _reading() as (connection, _):
+        result = prove(connection, settings)
+    if as_json:
+        _print_json(result)
+    else:
+        terminal.show_facts(_console(), result)
+    raise typer.Exit(DONE if result["ok"] else FINDINGS)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """配置、引擎、来源，以及每个设置来自哪里 / configuration and where each value came from."""
+    settings = Settings()
+    _show(answers.doctor(settings, chosen_districts(settings, None)), as_json, ("setting", "value", "origin"))
+
+
+@standards_app.command("list")
+def standards_list(as_json: Json = False) -> None:
+    """列出全部标准与施行日期 / every standard with its dates."""
+    _show(load_standards().records(), as_json)
+
+
+@standards_app.command("show")
+def standards_show(
+    identity: Annotated[str, typer.Argument(help="标准号 / id")], as_json: Json = False
+) -> None:
+    """一个标准的限值、条款和可信度 / limits, clauses and how sure each is."""
+    record = load_standards().describe(identity)
+    if as_json:
+        _print_json(record)
+    else:
+        terminal.show_facts(_console(), record)
+
+
+def main() -> None:
+    """Run the command; every expected error is one line on stderr with its exit status."""
+    for name, value in (
+        ("PREFECT_SERVER_ANALYTICS_ENABLED", "false"),
+        ("DO_NOT_TRACK", "1"),
+        ("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "90"),
+        ("PREFECT_LOGGING_LEVEL", "WARNING"),
+        ("PREFECT_HOME", str(Settings().home.resolve() / "prefect")),
+    ):
+        os.environ.setdefault(name, value)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        app(standalone_mode=True)
+    except _USAGE_ERRORS as error:
+        _end(error, USAGE)
+    except WarehouseError as error:
+        _end(error, REFUSED)
+    except OSError as error:
+        _end(error, FAILED)
+
+
+def _end(error: Exception, exit_status: int) -> None:
+    typer.echo(f"ecoplan: {terminal.plain(error)}", err=True)
+    sys.exit(exit_status)
+
+
+if __name__ == "__main__":
+    main()

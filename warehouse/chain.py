@@ -1,9 +1,12 @@
-"""The chain of revisions of a reading, settled set by set.
+"""Revisions of a reading, settled set by set, so that the order of arrival does not matter.
 
-A reading's chain is the run-length coding of all statements about it in rank order. Every row of
-`readings` is one run. New statements may come in any order: they open a run, lengthen one, or split
-one. The result depends on the set of statements only (tests/warehouse/test_chain.py proves it), and
-what was believed when is kept beside it in `known_from` and `known_until`.
+All statements about one reading that say the same (value, censor, provider flag) are one revision; it
+carries the rank of its first and of its last statement. The revision whose last statement ranks highest
+is believed. Both are minima and maxima, so statements may arrive in any order and grouping
+(tests/warehouse/test_chain.py proves it).
+
+A row of `readings` is a revision for as long as it was believed: when a reading returns to an earlier
+value, the revision gets another row. What was believed when is in `known_from` and `known_until`.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 #: what makes two statements about a reading differ
@@ -29,183 +33,187 @@ _CONTENT = [
     "row",
     "column",
 ]
+_UPDATES = {
+    "series_id": "int64",
+    "observed_at": "datetime64[us]",
+    "old_rank_first": "int64",
+    "rank_first": "int64",
+    "rank_last": "int64",
+    "known_until": "datetime64[us]",
+}
+
+_Ints = npt.NDArray[np.int64]
+_Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Settled:
-    """What a set of statements does to the chains.
+    """What a set of statements does.
 
-    inserts: rows for `readings`. updates: `series_id, observed_at, old_rank_first` and the new
-    `rank_first, rank_last, known_until`. outcome: one of new, revised, unchanged per statement, in the
-    statements' own order.
+    inserts: rows for `readings`. updates: `series_id, observed_at, old_rank_first` of a stored row and its
+    new `rank_first, rank_last, known_until`. outcome: one of new, revised, unchanged per statement, in
+    the statements' own order; as many are new or revised as there are inserts.
     """
 
     inserts: pd.DataFrame
     updates: pd.DataFrame
-    outcome: np.ndarray[Any, Any]
-
-
-def _new_group(frame: pd.DataFrame, columns: list[str]) -> np.ndarray[Any, Any]:
-    """Mark the rows (of a sorted frame) where any of the columns differs from the row before."""
-    changed = np.zeros(len(frame), dtype=bool)
-    if len(frame):
-        changed[0] = True
-    for name in columns:
-        values = frame[name].to_numpy()
-        changed[1:] |= values[1:] != values[:-1]
-    return changed
+    outcome: npt.NDArray[np.object_]
 
 
 def settle(stored: pd.DataFrame, statements: pd.DataFrame, now: pd.Timestamp) -> Settled:
-    """Settle new statements into the stored chains.
+    """Settle new statements with the stored revisions.
 
     Parameters
     ----------
     stored
-        Every row of `readings` (all revisions) for the keys that `statements` speaks about.
+        Every row of `readings` for the keys that `statements` speaks about.
     statements
-        Columns `series_id, observed_at, rank` and the content columns of `readings`; no statement
-        equals the one just before it in the same delivery (those are duplicates).
+        Columns `series_id, observed_at, rank` and the content columns of `readings`; ranks are unique
+        for one key.
     now
         Time of the transaction, UTC without zone.
     """
     if stored.empty and not statements.duplicated(_KEY).any():
-        inserts = statements[[*_KEY, *_CONTENT]].copy()
-        inserts["kind"] = "new"
-        inserts["rank_first"] = statements["rank"].to_numpy()
-        inserts["rank_last"] = statements["rank"].to_numpy()
-        inserts["known_from"] = now
-        inserts["known_until"] = pd.NaT
         outcome = np.full(len(statements), "new", dtype=object)
-        return Settled(inserts, _no_updates(), outcome)
-    return _settle_points(stored, statements, now)
+        believed = np.ones(len(statements), dtype=bool)
+        rank = statements["rank"].to_numpy()
+        rows = _rows(statements, outcome, rank, rank, believed, now)
+        return Settled(rows, pd.DataFrame({name: [] for name in _UPDATES}).astype(_UPDATES), outcome)
+    return _Settling(stored, statements, now).settled()
 
 
-def _no_updates() -> pd.DataFrame:
-    columns = {
-        "series_id": "int64",
-        "observed_at": "datetime64[us]",
-        "old_rank_first": "int64",
-        "rank_first": "int64",
-        "rank_last": "int64",
-        "known_until": "datetime64[us]",
-    }
-    return pd.DataFrame({name: pd.Series([], dtype=kind) for name, kind in columns.items()})
-
-
-def _points(stored: pd.DataFrame, statements: pd.DataFrame) -> pd.DataFrame:
-    """Return all points in chain order: two per stored run (one if it was said once), one per statement."""
-    columns = [*_KEY, *STATED]
-    first = stored[columns].assign(
-        point_rank=stored["rank_first"].to_numpy(), stored_at=np.arange(len(stored)), statement_at=-1
-    )
-    long = (stored["rank_last"] > stored["rank_first"]).to_numpy()
-    last = first[long].assign(point_rank=stored["rank_last"].to_numpy()[long])
-    said = statements[columns].assign(
-        point_rank=statements["rank"].to_numpy(), stored_at=-1, statement_at=np.arange(len(statements))
-    )
-    points = pd.concat([first, last, said], ignore_index=True)
-    order = np.lexsort(
-        (
-            points["statement_at"].to_numpy(),
-            points["point_rank"].to_numpy(),
-            points["observed_at"].to_numpy(),
-            points["series_id"].to_numpy(),
-        )
-    )
-    return points.iloc[order].reset_index(drop=True)
-
-
-def _settle_points(stored: pd.DataFrame, statements: pd.DataFrame, now: pd.Timestamp) -> Settled:
-    points = _points(stored, statements)
-    opens_key = _new_group(points, _KEY)
-    opens_run = opens_key | _new_group(points, list(STATED))
-    run = np.cumsum(opens_run) - 1
-    start = np.flatnonzero(opens_run)
-    end = np.append(start[1:], len(points)) - 1
-    rank = points["point_rank"].to_numpy()
-    stored_at = points["stored_at"].to_numpy()
-    statement_at = points["statement_at"].to_numpy()
-
-    runs = pd.DataFrame({"rank_first": rank[start], "rank_last": rank[end]})
-    runs["stored_at"] = np.maximum.reduceat(stored_at, start)
-    runs["opens_key"] = opens_key[start]
-    runs["top"] = np.append(runs["opens_key"].to_numpy()[1:], True)
-    key_number = np.cumsum(runs["opens_key"].to_numpy()) - 1
-    key_is_stored = np.zeros(key_number[-1] + 1, dtype=bool)
-    key_is_stored[key_number[runs["stored_at"].to_numpy() >= 0]] = True
-    runs["key_is_stored"] = key_is_stored[key_number]
-    # a stored run cut in two owns the first part; the later part becomes a row of its own
-    has_stored = runs["stored_at"] >= 0
-    runs["split"] = has_stored & runs["stored_at"].where(has_stored).duplicated().to_numpy()
-    runs["fresh"] = ~has_stored
-
-    inserts = _inserts(runs, start, statement_at, stored, statements, now)
-    updates = _updates(runs, stored, now)
-
-    outcome = np.full(len(statements), "unchanged", dtype=object)
-    opener = statement_at[start]
-    is_fresh = runs["fresh"].to_numpy()
-    first_of_new_key = is_fresh & runs["opens_key"].to_numpy() & ~runs["key_is_stored"].to_numpy()
-    outcome[opener[is_fresh]] = "revised"
-    outcome[opener[first_of_new_key]] = "new"
-    # every point of a run but a fresh run's opener says what is already known
-    del run
-    return Settled(inserts, updates, outcome)
-
-
-def _inserts(
-    runs: pd.DataFrame,
-    start: np.ndarray[Any, Any],
-    statement_at: np.ndarray[Any, Any],
-    stored: pd.DataFrame,
+def _rows(
     statements: pd.DataFrame,
+    kind: npt.NDArray[np.object_],
+    first: _Ints,
+    last: _Ints,
+    believed: _Bools,
     now: pd.Timestamp,
 ) -> pd.DataFrame:
-    fresh = runs["fresh"].to_numpy()
-    split = runs["split"].to_numpy()
-    said = statements.iloc[statement_at[start[fresh]]][[*_KEY, *_CONTENT]].reset_index(drop=True)
-    said["kind"] = np.where(
-        runs["opens_key"].to_numpy()[fresh] & ~runs["key_is_stored"].to_numpy()[fresh], "new", "revised"
-    )
-    cut = stored.iloc[runs["stored_at"].to_numpy()[split]][[*_KEY, *_CONTENT]].reset_index(drop=True)
-    cut["kind"] = "split"
-    parts = [part for part in (said, cut) if len(part)]
-    if not parts:
-        return said.assign(rank_first=0, rank_last=0, known_from=now, known_until=pd.NaT)
-    rows = pd.concat(parts, ignore_index=True)
-    which = np.concatenate([np.flatnonzero(fresh), np.flatnonzero(split)])
-    rows["rank_first"] = runs["rank_first"].to_numpy()[which]
-    rows["rank_last"] = runs["rank_last"].to_numpy()[which]
+    rows = statements[[*_KEY, *_CONTENT]].reset_index(drop=True)
+    rows["kind"] = pd.Series(kind, dtype="str")
+    rows["rank_first"] = first
+    rows["rank_last"] = last
     rows["known_from"] = now
-    top = runs["top"].to_numpy()[which]
     # a statement that others already outrank was never believed: its interval is empty
-    rows["known_until"] = pd.Series(np.where(top, np.datetime64("NaT"), now.to_datetime64())).astype(
-        "datetime64[us]"
-    )
+    rows["known_until"] = pd.Series(now, index=rows.index).astype("datetime64[us]").mask(believed)
     return rows
 
 
-def _updates(runs: pd.DataFrame, stored: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
-    kept = runs[(runs["stored_at"] >= 0) & ~runs["split"]]
-    rows = stored.iloc[kept["stored_at"].to_numpy()]
-    updates = pd.DataFrame(
-        {
-            "series_id": rows["series_id"].to_numpy(),
-            "observed_at": rows["observed_at"].to_numpy(),
-            "old_rank_first": rows["rank_first"].to_numpy(),
-            "rank_first": kept["rank_first"].to_numpy(),
-            "rank_last": kept["rank_last"].to_numpy(),
-        }
-    )
-    believed = rows["known_until"].isna().to_numpy()
-    ends = believed & ~kept["top"].to_numpy()
-    updates["known_until"] = rows["known_until"].to_numpy()
-    updates.loc[ends, "known_until"] = now
-    changed = (
-        ends
-        | (updates["rank_first"].to_numpy() != updates["old_rank_first"].to_numpy())
-        | (updates["rank_last"].to_numpy() != rows["rank_last"].to_numpy())
-    )
-    updates["known_until"] = updates["known_until"].astype("datetime64[us]")
-    return updates[changed].reset_index(drop=True)
+class _Settling:
+    """One call of `settle`: stored rows and statements as points of numbered keys and revisions."""
+
+    def __init__(self, stored: pd.DataFrame, statements: pd.DataFrame, now: pd.Timestamp) -> None:
+        self.stored = stored.reset_index(drop=True)
+        self.statements = statements.reset_index(drop=True)
+        self.now = now
+        size = len(stored)
+        columns = [*_KEY, *STATED]
+        both = pd.concat([self.stored[columns], self.statements[columns]], ignore_index=True)
+        key = both.groupby(_KEY, sort=False).ngroup().to_numpy()
+        revision = both.groupby(columns, sort=False, dropna=False).ngroup().to_numpy()
+        self.key_of_row, self.key_of_statement = key[:size], key[size:]
+        self.revision_of_row, self.revision_of_statement = revision[:size], revision[size:]
+        self.keys = int(key.max()) + 1
+        self.revisions = int(revision.max()) + 1
+        self.rank = self.statements["rank"].to_numpy(dtype="int64")
+        self.is_believed = self.stored["known_until"].isna().to_numpy()
+
+    def settled(self) -> Settled:
+        """Return rows to insert, rows to change and the outcome of each statement."""
+        first_row = self.stored["rank_first"].to_numpy(dtype="int64")
+        last_row = self.stored["rank_last"].to_numpy(dtype="int64")
+        first = self._extreme(np.minimum, first_row, self.rank, np.iinfo(np.int64).max)
+        last = self._extreme(np.maximum, last_row, self.rank, -1)
+        is_stored = np.zeros(self.revisions, dtype=bool)
+        is_stored[self.revision_of_row] = True
+        key_of_revision = np.zeros(self.revisions, dtype="int64")
+        key_of_revision[self.revision_of_row] = self.key_of_row
+        key_of_revision[self.revision_of_statement] = self.key_of_statement
+        # the revision whose last statement ranks highest; revisions of a key never share a rank
+        highest = np.full(self.keys, -1, dtype="int64")
+        np.maximum.at(highest, key_of_revision, last)
+        is_top = last == highest[key_of_revision]
+        believed_before = np.zeros(self.revisions, dtype=bool)
+        believed_before[self.revision_of_row[self.is_believed]] = True
+
+        opener = self._opener(first)
+        fresh = np.flatnonzero(~is_stored)
+        back = np.flatnonzero(is_stored & is_top & ~believed_before)
+        inserts, outcome = self._insert(fresh, back, opener, first, last, is_top, key_of_revision)
+        updates = self._update(first_row, last_row, first, last, is_top)
+        return Settled(inserts, updates, outcome)
+
+    def _extreme(self, pick: Any, of_rows: _Ints, of_statements: _Ints, start: int) -> _Ints:
+        found = np.full(self.revisions, start, dtype="int64")
+        pick.at(found, self.revision_of_row, of_rows)
+        pick.at(found, self.revision_of_statement, of_statements)
+        return found
+
+    def _opener(self, first: _Ints) -> _Ints:
+        """Return the statement that is the first of its revision (-1: a stored row is)."""
+        opener = np.full(self.revisions, -1, dtype="int64")
+        opens = self.rank == first[self.revision_of_statement]
+        opener[self.revision_of_statement[opens]] = np.flatnonzero(opens)
+        return opener
+
+    def _insert(
+        self,
+        fresh: _Ints,
+        back: _Ints,
+        opener: _Ints,
+        first: _Ints,
+        last: _Ints,
+        is_top: _Bools,
+        key_of_revision: _Ints,
+    ) -> tuple[pd.DataFrame, npt.NDArray[np.object_]]:
+        """Rows for revisions never said before, and for those believed again."""
+        key_is_stored = np.zeros(self.keys, dtype=bool)
+        key_is_stored[self.key_of_row] = True
+        earliest = np.full(self.keys, np.iinfo(np.int64).max, dtype="int64")
+        np.minimum.at(earliest, key_of_revision, first)
+        is_new = ~key_is_stored[key_of_revision[fresh]] & (first[fresh] == earliest[key_of_revision[fresh]])
+        closing = np.full(self.revisions, -1, dtype="int64")
+        closes = self.rank == last[self.revision_of_statement]
+        closing[self.revision_of_statement[closes]] = np.flatnonzero(closes)
+
+        said = np.concatenate([opener[fresh], closing[back]])
+        kind = np.concatenate([np.where(is_new, "new", "revised"), np.full(len(back), "revised")]).astype(
+            object
+        )
+        begins = np.concatenate([first[fresh], last[back]])
+        ends = np.concatenate([last[fresh], last[back]])
+        believed = np.concatenate([is_top[fresh], np.ones(len(back), dtype=bool)])
+        inserts = _rows(self.statements.iloc[said], kind, begins, ends, believed, self.now)
+        outcome = np.full(len(self.statements), "unchanged", dtype=object)
+        outcome[said] = kind
+        return inserts, outcome
+
+    def _update(
+        self, first_row: _Ints, last_row: _Ints, first: _Ints, last: _Ints, is_top: _Bools
+    ) -> pd.DataFrame:
+        """Stored rows whose ranks widen or whose belief ends."""
+        rows = self.stored
+        # one row of a revision carries its ranks: the one that is believed, else the latest
+        place = np.arange(len(rows))
+        order = np.lexsort((last_row, self.is_believed))
+        carrier = np.zeros(self.revisions, dtype="int64")
+        carrier[self.revision_of_row[order]] = place[order]
+        carries = carrier[self.revision_of_row] == place
+        ends = self.is_believed & ~is_top[self.revision_of_row]
+        updates = pd.DataFrame(
+            {
+                "series_id": rows["series_id"].to_numpy(),
+                "observed_at": rows["observed_at"].to_numpy(),
+                "old_rank_first": first_row,
+                "rank_first": np.where(carries, first[self.revision_of_row], first_row),
+                "rank_last": np.where(carries, last[self.revision_of_row], last_row),
+                "known_until": rows["known_until"].mask(ends, self.now).to_numpy(),
+            }
+        ).astype(_UPDATES)
+        changed = (
+            ends
+            | (updates["rank_first"].to_numpy() != first_row)
+            | (updates["rank_last"].to_numpy() != last_row)
+        )
+        return updates[changed].reset_index(drop=True)

@@ -44,7 +44,7 @@ def replace_derived(
     wanted = _typed(rows[names], table)
     stored = _typed(recall_table(connection, table, *scope)[[*names, "known_from"]], table)
     both = wanted.merge(stored, on=list(key), how="outer", suffixes=("", "_stored"), indicator="side")
-    same = (both["side"] == "both").to_numpy()
+    same = (both["side"] == "both").to_numpy(copy=True)
     for name in names:
         if name not in key:
             same &= _equal(both[name], both[f"{name}_stored"])

@@ -24,7 +24,7 @@ def unstage(connection: Connection, name: str) -> None:
 def fetch(connection: Connection, query: Select[Any]) -> pd.DataFrame:
     """Return the rows of `query` as a frame, without a Python object per cell."""
     result: Any = connection.execute(query)
-    table: pa.Table = result.cursor.fetch_arrow_table()
+    table: pa.Table = result.cursor.to_arrow_table()
     return table.to_pandas()
 
 

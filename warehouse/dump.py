@@ -55,9 +55,7 @@ def canonical_dump(connection: Connection) -> Iterator[bytes]:
     yield from _flags(connection)
     yield _text("quarantine", _quarantine(connection))
     for table in DERIVED:
-        names = [
-            column.name for column in table.columns if column.name not in ("known_from", "known_until")
-        ]
+        names = [column.name for column in table.columns if column.name not in ("known_from", "known_until")]
         rows = bulk.fetch(connection, select(*[table.c[name] for name in names]).where(believed(table)))
         yield _text(table.name, rows)
     rows = bulk.fetch(
@@ -121,25 +119,24 @@ def _readings(connection: Connection) -> Iterator[bytes]:
     names = _series(connection)
     place = pd.Series(names["place"].to_numpy(), index=names["id"].to_numpy())
     for start, end in _months(connection):
-        query = select(
-            readings.c.series_id,
-            readings.c.observed_at,
-            readings.c.rank_first,
-            readings.c.value,
-            readings.c.censor,
-            readings.c.provider_flag,
-        ).where(readings.c.observed_at >= start, readings.c.observed_at < end)
+        said = [readings.c[name] for name in ("series_id", "observed_at", "value", "censor", "provider_flag")]
+        query = (
+            select(
+                *said,
+                func.min(readings.c.rank_first).label("first"),
+                func.count().filter(readings.c.known_until.is_(None)).label("believed"),
+            )
+            .where(readings.c.observed_at >= start, readings.c.observed_at < end)
+            .group_by(*said)
+        )
         rows = bulk.fetch(connection, query)
         at = place.loc[rows["series_id"]].to_numpy()
-        order = np.lexsort(
-            (rows["rank_first"].to_numpy(), pd.to_datetime(rows["observed_at"]).to_numpy(), at)
-        )
+        observed = pd.to_datetime(rows["observed_at"]).to_numpy()
+        order = np.lexsort((rows["first"].to_numpy(), observed, at))
         rows = rows.iloc[order]
         known = names.iloc[at[order]].reset_index(drop=True)
-        shown: dict[str, Any] = {
-            name: known[name] for name in ("district", "site", "parameter", "period")
-        }
-        for name in ("observed_at", "value", "censor", "provider_flag"):
+        shown: dict[str, Any] = {name: known[name] for name in ("district", "site", "parameter", "period")}
+        for name in ("observed_at", "value", "censor", "provider_flag", "believed"):
             shown[name] = rows[name].reset_index(drop=True)
         yield _text(f"readings {start:%Y-%m}", pd.DataFrame(shown), sort=False)
 

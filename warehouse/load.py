@@ -12,7 +12,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, and_, func, insert, not_, select, update
+from sqlalchemy import (
+    Connection,
+    Date,
+    DateTime,
+    and_,
+    cast,
+    func,
+    insert,
+    literal,
+    not_,
+    select,
+    update,
+)
 
 from warehouse import bulk
 from warehouse.chain import STATED, settle
@@ -32,7 +44,6 @@ class Unit:
 
     district: str
     source: str
-    medium: str
     partition: str
     sha256: str
     name: str
@@ -98,7 +109,7 @@ def load_batch(
     _apply_updates(connection, settled.updates)
     _write_quarantine(connection, rejected, ids, now)
     changed = _changed(connection, settled.inserts)
-    _mark_stale(connection, changed, units[0].medium)
+    _mark_stale(connection, changed)
     return Loaded(balance, changed)
 
 
@@ -143,7 +154,8 @@ def _series_ids(connection: Connection, accepted: pd.DataFrame) -> np.ndarray[An
     bulk.unstage(connection, "staged_series")
     by_number = np.zeros(len(names), dtype="int64")
     by_number[numbers["number"].to_numpy(dtype="int64")] = numbers["id"].to_numpy(dtype="int64")
-    return by_number[codes]
+    found: np.ndarray[Any, Any] = by_number[codes]
+    return found
 
 
 def _group_numbers(accepted: pd.DataFrame) -> tuple[np.ndarray[Any, Any], pd.DataFrame]:
@@ -211,12 +223,13 @@ def _differs(frame: pd.DataFrame, columns: list[str]) -> np.ndarray[Any, Any]:
 
 def _stored_chains(connection: Connection, statements: pd.DataFrame) -> pd.DataFrame:
     keys = statements[["series_id", "observed_at"]].drop_duplicates()
+    nothing = select(readings).limit(0)
     if keys.empty:
-        return bulk.fetch(connection, select(readings).limit(0))
+        return _typed_chain(bulk.fetch(connection, nothing))
     first, last = keys["observed_at"].min(), keys["observed_at"].max()
     within = readings.c.observed_at.between(first.to_pydatetime(), last.to_pydatetime())
     if connection.execute(select(readings.c.series_id).where(within).limit(1)).first() is None:
-        return bulk.fetch(connection, select(readings).limit(0))
+        return _typed_chain(bulk.fetch(connection, nothing))
     bulk.stage(connection, "staged_keys", keys)
     wanted = bulk.staged("staged_keys", keys)
     query = select(readings).where(
@@ -226,9 +239,16 @@ def _stored_chains(connection: Connection, statements: pd.DataFrame) -> pd.DataF
     )
     stored = bulk.fetch(connection, query)
     bulk.unstage(connection, "staged_keys")
-    for name in ("observed_at", "known_from", "known_until"):
-        stored[name] = stored[name].astype("datetime64[us]")
-    return stored
+    return _typed_chain(stored)
+
+
+def _typed_chain(stored: pd.DataFrame) -> pd.DataFrame:
+    """Give fetched rows the types of new ones, empty or not, whatever the engine."""
+    kinds = {name: "datetime64[us]" for name in ("observed_at", "known_from", "known_until")}
+    kinds |= dict.fromkeys(("series_id", "delivery_id", "row", "rank_first", "rank_last"), "int64")
+    kinds |= dict.fromkeys(("value", "detection_limit"), "float64")
+    kinds |= dict.fromkeys(("raw", "censor", "provider_flag", "channel", "sheet", "column", "kind"), "str")
+    return stored.astype(kinds)
 
 
 def _balance(
@@ -350,11 +370,11 @@ def _changed(connection: Connection, inserts: pd.DataFrame) -> pd.DataFrame:
     return days.merge(known, left_on="series_id", right_on="id").drop(columns=["id"])
 
 
-def _mark_stale(connection: Connection, changed: pd.DataFrame, medium: str) -> None:
+def _mark_stale(connection: Connection, changed: pd.DataFrame) -> None:
     days = changed[["district", "site", "day"]].drop_duplicates()
     if days.empty:
         return
-    rows = days.assign(medium=medium, day=days["day"].astype("datetime64[us]"))
+    rows = days.assign(day=days["day"].astype("datetime64[us]"))
     bulk.append(connection, stale_days, rows)
 
 
@@ -386,3 +406,20 @@ def record_refusal(connection: Connection, unit: Unit, *, now: datetime) -> None
             **dict.fromkeys(_REFUSED_COUNTS, 0),
         )
     )
+
+
+def mark_range(connection: Connection, district: str, first: datetime, end: datetime) -> None:
+    """Mark every site-day with readings in `first <= observed_at < end` as stale, to be recomputed."""
+    day = cast(cast(readings.c.observed_at, Date), DateTime)
+    chosen = (
+        select(literal(district), series.c.site, day)
+        .select_from(readings.join(series, readings.c.series_id == series.c.id))
+        .where(
+            series.c.district == district,
+            readings.c.observed_at >= first,
+            readings.c.observed_at < end,
+            readings.c.known_until.is_(None),
+        )
+        .distinct()
+    )
+    connection.execute(insert(stale_days).from_select(["district", "site", "day"], chosen))

@@ -10,6 +10,8 @@ Derived tables carry the same two columns, so `as_of(t)` is one predicate everyw
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -39,12 +41,14 @@ _episode_id = Sequence("episode_id_seq", metadata=metadata)
 _outbox_id = Sequence("outbox_id_seq", metadata=metadata)
 
 
-def _known() -> tuple[Column[object], Column[object]]:
+def _known() -> tuple[Column[datetime], Column[datetime]]:
     return (
         Column("known_from", DateTime, nullable=False),
         Column("known_until", DateTime),
     )
 
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
 
 #: one landed file for one district and source: the unit of work and its balance
 deliveries = Table(
@@ -117,7 +121,7 @@ readings = Table(
     Column("sheet", String, nullable=False),
     Column("row", Integer, nullable=False),
     Column("column", String, nullable=False),
-    Column("kind", String, nullable=False),  # new | revised | split
+    Column("kind", String, nullable=False),  # new | revised
     Column("rank_first", BigInteger, nullable=False),
     Column("rank_last", BigInteger, nullable=False),
     *_known(),
@@ -160,7 +164,6 @@ stale_days = Table(
     "stale_days",
     metadata,
     Column("district", String, nullable=False),
-    Column("medium", String, nullable=False),
     Column("site", String, nullable=False),
     Column("day", DateTime, nullable=False),
 )

@@ -1,0 +1,51 @@
+# Two commands on a fresh machine with Python 3.11+, git and make: `make nightly`, `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ECOPLAN := $(BIN)/ecoplan
+PYTEST := $(BIN)/pytest
+WORKERS ?= 2
+
+# no figures leave this machine, and the embedded server may be slow to start the first time
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS := 90
+
+.PHONY: setup nightly test lint format realdata bench docs clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml uv.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv sync --locked --quiet --compile-bytecode
+	touch $@
+
+# exit status 1 of ecoplan means findings for a person (an open episode, a refused file): not a failure of make
+nightly: setup
+	@$(ECOPLAN) nightly; status=$$?; echo "exit status $$status"; test $$status -le 1
+
+test: setup
+	$(PYTEST) -n $(WORKERS) --dist loadgroup
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+realdata: setup
+	$(BIN)/python benchmarks/realdata.py
+
+bench: setup
+	$(BIN)/python benchmarks/run.py
+
+docs: setup
+	$(BIN)/python docs/build.py
+
+clean:
+	rm -rf var

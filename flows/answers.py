@@ -1,0 +1,318 @@
+"""What the read commands answer: flat records with stable keys (docs/reference/records.md)."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, func, select
+
+from flows.evaluate import outlet_hours, registry_of, section_readings, sections_frame
+from flows.settings import Settings
+from indicators.registry import Registry
+from indicators.water_class import classify_samples
+from indicators.water_evaluation import evaluate_sections
+from vocabulary.clock import now_utc, utc_of_wall, wall_time
+from vocabulary.district import District
+from vocabulary.reasons import reasons
+from vocabulary.water_class import class_sign
+from warehouse import bulk
+from warehouse.recall import believed, recall_table
+from warehouse.schema import deliveries, episodes, indicator_results, quarantine, readings, runs, series
+
+_DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+
+
+class PeriodError(ValueError):
+    """A period on the command line is not one of those known."""
+
+
+def as_of_utc(text: str | None) -> datetime | None:
+    """Read `--as-of`: an ISO time; without a zone it is Asia/Shanghai, a bare date is its end (24:00).
+
+    Returns UTC without zone.
+    """
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise PeriodError(
+            f"时间应为 2026-01-15 或 2026-01-15T08:00，实为 {text!r} / expected an ISO date or time, found {text!r}"
+        ) from error
+    if _DAY.match(text):
+        moment += pd.Timedelta(days=1)
+    return utc_of_wall(moment)
+
+
+def bounds(period: str) -> tuple[datetime, datetime]:
+    """Return `[start, end)` of a period: `YYYY`, `YYYY-Qn`, `YYYY-MM`, `YYYY-MM-DD` or `first..last`."""
+    first, _, last = period.partition("..")
+    try:
+        if not re.fullmatch(r"\d{4}(-Q[1-4]|-\d{2}(-\d{2})?)?", first):
+            raise ValueError(first)
+        start = pd.Period(first.replace("-Q", "Q")).start_time
+        end = pd.Period((last or first).replace("-Q", "Q")).end_time
+    except ValueError as error:
+        raise PeriodError(
+            f"时段应为 2026、2026-Q1、2026-10、2026-10-03 或 2026-01..2026-06，实为 {period!r} / expected a year, "
+            f"quarter, month, day or range, found {period!r}"
+        ) from error
+    return start.to_pydatetime(), (end + pd.Timedelta(nanoseconds=1)).floor("us").to_pydatetime()
+
+
+def known_at(as_of: datetime | None) -> str:
+    return wall_time(as_of or now_utc()).isoformat(timespec="seconds")
+
+
+def as_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Turn a frame into plain records: times as ISO text, missing as None."""
+    shown = frame.copy()
+    for name in shown.columns:
+        if pd.api.types.is_datetime64_any_dtype(shown[name].dtype):
+            shown[name] = shown[name].dt.strftime("%Y-%m-%dT%H:%M:%S")
+    objects = shown.astype(object)
+    records: list[dict[str, Any]] = objects.where(shown.notna(), None).to_dict("records")
+    return records
+
+
+def sections(
+    connection: Connection,
+    district: District,
+    period: str,
+    *,
+    as_of: datetime | None = None,
+    standard: str | None = None,
+) -> list[dict[str, Any]]:
+    """Return class, worst items, multiples, target and attainment of every registered section.
+
+    A day gives its single samplings in real-time mode, any longer period the evaluation of its means.
+    """
+    registry = registry_of(district)
+    frame = sections_frame(district)
+    start, end = bounds(period)
+    daily = _DAY.match(period) is not None
+    measured = section_readings(
+        connection,
+        district,
+        list(frame["site"]),
+        start,
+        end,
+        use="real-time-class" if daily else "evaluation",
+        as_of=as_of,
+    )
+    if daily:
+        found = classify_samples(measured, frame, registry=registry, mode="real-time", standard=standard)
+        found["period"] = found["observed_at"].dt.strftime("%Y-%m-%dT%H:%M")
+    else:
+        found = evaluate_sections(measured, frame, period, registry=registry, standard=standard)
+    sites = district.sites[["key", "name", "river"]].rename(columns={"key": "site"})
+    found = found.merge(sites, on="site", how="left").assign(district=district.key, known_at=known_at(as_of))
+    found["label"] = [class_sign(int(number)) if pd.notna(number) else "" for number in found["class"]]
+    keys = (
+        "district site name river period class label items_used worst multiples target_class attained standard "
+        "known_at"
+    )
+    return as_records(found[keys.split()])
+
+
+def emissions(
+    connection: Connection, district: District, period: str, *, as_of: datetime | None = None
+) -> list[dict[str, Any]]:
+    """Return, for every outlet and limited item: hours judged, exceedances, warnings, hours left out."""
+    registry: Registry = registry_of(district)
+    outlets = district.sites[district.sites["kind"] == "outlet"]
+    start, end = bounds(period)
+    judged = outlet_hours(connection, district, registry, list(outlets["key"]), start, end, as_of=as_of)
+    judged = judged[judged["verdict"] != "no-limit"]
+    counts = (
+        judged.groupby(["site", "parameter"])["verdict"]
+        .value_counts()
+        .unstack(fill_value=0)
+        .reindex(columns=["ok", "exceed_hour", "warn_hour", "excluded"], fill_value=0)
+        .reset_index()
+    )
+    worst = judged[judged["verdict"] != "excluded"].groupby(["site", "parameter"])["value"].max()
+    counts = counts.merge(worst.rename("highest").reset_index(), on=["site", "parameter"], how="left")
+    limits = judged.groupby(["site", "parameter"])[["limit", "clause"]].last().reset_index()
+    counts = counts.merge(limits, on=["site", "parameter"])
+    counts["hours_judged"] = counts[["ok", "exceed_hour", "warn_hour"]].sum(axis=1)
+    names = outlets[["key", "name", "enterprise"]].rename(columns={"key": "site"})
+    counts = counts.merge(names, on="site").assign(
+        district=district.key, period=period, known_at=known_at(as_of)
+    )
+    keys = (
+        "district site name enterprise period parameter hours_judged exceed_hour warn_hour excluded highest limit "
+        "clause known_at"
+    )
+    return as_records(counts[keys.split()])
+
+
+def indicators(
+    connection: Connection, district: District, year: int | None, *, as_of: datetime | None = None
+) -> list[dict[str, Any]]:
+    """Return the plan's indicators for a year; without one, the latest year of each plan on record."""
+    conditions = [indicator_results.c.district == district.key]
+    if year is not None:
+        conditions.append(indicator_results.c.period == str(year))
+    rows = recall_table(connection, indicator_results, *conditions, as_of=as_of)
+    if year is None and not rows.empty:
+        latest = rows.groupby("plan")["period"].transform("max")
+        rows = rows[rows["period"] == latest]
+        # the plan that is under way or ended last, not a template that waits for its targets
+        rows = rows[rows["plan"] == rows["plan"].min()]
+    rows = rows.sort_values(["plan", "period", "indicator"]).assign(known_at=known_at(as_of))
+    keys = (
+        "district plan indicator name period value unit numerator denominator valid target baseline status "
+        "projection low high remaining standard known_at reason_zh reason_en"
+    )
+    return as_records(rows[keys.split()])
+
+
+def quarantine_list(
+    connection: Connection, district: str | None, *, code: str | None = None, limit: int = 200
+) -> list[dict[str, Any]]:
+    """Return quarantined cells, newest first, each with file, row, column, raw text and reason."""
+    query = _quarantine().order_by(quarantine.c.id.desc()).limit(limit)
+    if district is not None:
+        query = query.where(deliveries.c.district == district)
+    if code is not None:
+        query = query.where(quarantine.c.code == code)
+    return _with_reasons(as_records(bulk.fetch(connection, query)))
+
+
+def quarantine_show(connection: Connection, identity: int) -> list[dict[str, Any]]:
+    """Return one quarantined cell, or nothing."""
+    return _with_reasons(as_records(bulk.fetch(connection, _quarantine().where(quarantine.c.id == identity))))
+
+
+def _quarantine() -> Any:
+    columns = ("id", "site", "parameter", "period", "observed_at", "raw", "sheet", "row", "column", "code")
+    return select(
+        deliveries.c.district,
+        deliveries.c.source,
+        deliveries.c.name.label("delivery"),
+        deliveries.c.sha256,
+        *[quarantine.c[name] for name in columns],
+        quarantine.c.cells,
+        quarantine.c.state,
+    ).select_from(quarantine.join(deliveries, quarantine.c.delivery_id == deliveries.c.id))
+
+
+def _with_reasons(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    known = reasons()
+    for record in records:
+        reason = known.get(record["code"])
+        record["reason_zh"] = reason.zh if reason else record["code"]
+        record["reason_en"] = reason.en if reason else record["code"]
+    return records
+
+
+def status(connection: Connection, districts: dict[str, District]) -> list[dict[str, Any]]:
+    """Return one record a source: freshness, coverage, open work; and one a run of the last ten."""
+    records: list[dict[str, Any]] = []
+    for district in districts.values():
+        for source in district.sources:
+            records.append(_source_status(connection, district, source.key))
+        records.append(_open_work(connection, district))
+    query = select(runs).order_by(runs.c.started_at.desc()).limit(10)
+    for row in connection.execute(query).mappings():
+        records.append(
+            {
+                "kind": "run",
+                "district": "",
+                "source": "",
+                "run": row["kind"],
+                "run_date": f"{row['run_date']:%Y-%m-%d}",
+                "started_at": wall_time(row["started_at"]).isoformat(timespec="seconds"),
+                "ended_at": row["ended_at"] and wall_time(row["ended_at"]).isoformat(timespec="seconds"),
+                "status": row["status"],
+            }
+        )
+    return records
+
+
+def _source_status(connection: Connection, district: District, source: str) -> dict[str, Any]:
+    mine = (deliveries.c.district == district.key, deliveries.c.source == source)
+    row = connection.execute(
+        select(
+            func.count(),
+            func.count().filter(deliveries.c.state == "refused"),
+            func.max(deliveries.c.observed_to),
+            func.max(deliveries.c.loaded_at),
+            func.coalesce(func.sum(deliveries.c.cells_in), 0),
+            func.coalesce(func.sum(deliveries.c.quarantined), 0),
+            func.coalesce(func.sum(deliveries.c.blank), 0),
+        ).where(*mine)
+    ).one()
+    cells = int(row[4])
+    return {
+        "kind": "source",
+        "district": district.key,
+        "source": source,
+        "deliveries": int(row[0]),
+        "refused": int(row[1]),
+        "latest_reading": row[2].isoformat() if row[2] else None,
+        "loaded_at": wall_time(row[3]).isoformat(timespec="seconds") if row[3] else None,
+        "cells_in": cells,
+        "quarantined": int(row[5]),
+        "coverage": round(1 - (int(row[5]) + int(row[6])) / cells, 4) if cells else None,
+    }
+
+
+def _open_work(connection: Connection, district: District) -> dict[str, Any]:
+    sites = connection.execute(
+        select(series.c.site).where(series.c.district == district.key).distinct()
+    ).scalars()
+    unregistered = sorted(set(sites) - set(district.sites["key"]))
+    waiting = select(func.coalesce(func.sum(quarantine.c.cells), 0)).select_from(
+        quarantine.join(deliveries, quarantine.c.delivery_id == deliveries.c.id)
+    )
+    firing = select(func.count()).where(
+        episodes.c.district == district.key, episodes.c.state.in_(["firing", "acknowledged"])
+    )
+    return {
+        "kind": "open-work",
+        "district": district.key,
+        "source": "",
+        "quarantine_open": int(
+            connection.execute(
+                waiting.where(deliveries.c.district == district.key, quarantine.c.state == "open")
+            ).scalar_one()
+        ),
+        "episodes_open": int(connection.execute(firing).scalar_one()),
+        "unregistered_sites": len(unregistered),
+        "unregistered": ";".join(unregistered[:50]),
+    }
+
+
+def doctor(settings: Settings, districts: dict[str, District]) -> list[dict[str, str]]:
+    """Return settings with their origin, and what districts, sources and folders there are."""
+    records = settings.explain()
+    for district in districts.values():
+        for source in district.sources:
+            where = source.location
+            if not source.remote:
+                folder = source.folder(settings.base())
+                where += "" if Path(folder).is_dir() else "（文件夹不存在 missing folder）"
+            records.append(
+                {"setting": f"{district.key}/{source.key}", "value": where, "origin": "sources.toml"}
+            )
+    return records
+
+
+def years_with_data(connection: Connection, district: str) -> list[int]:
+    """Return the years for which the district has readings."""
+    low, high = connection.execute(
+        select(func.min(readings.c.observed_at), func.max(readings.c.observed_at))
+        .select_from(readings.join(series, readings.c.series_id == series.c.id))
+        .where(series.c.district == district, believed(readings))
+    ).one()
+    if low is None:
+        return []
+    first: date = low
+    last: date = high
+    return list(range(first.year, last.year + 1))

@@ -1,0 +1,313 @@
+"""Evaluate: recompute what changed readings touch, under the standard of their day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pandas as pd
+from sqlalchemy import Connection, delete, select
+
+from flows.run import Run
+from indicators.air_aqi import daily_aqi
+from indicators.air_days import district_days, station_days
+from indicators.emission_hours import judge_outlet_hours
+from indicators.registry import Registry, load_standards
+from indicators.water_class import classify_samples
+from indicators.water_evaluation import evaluate_sections
+from quality.flags import usable
+from vocabulary.clock import now_utc
+from vocabulary.district import District
+from warehouse import bulk
+from warehouse.derive import replace_derived
+from warehouse.recall import recall_readings
+from warehouse.schema import (
+    air_days,
+    aqi_days,
+    outlet_results,
+    section_results,
+    stale_days,
+)
+
+AIR = ("pm2_5", "pm10", "so2", "no2", "co", "o3")
+#: from this year on both editions of the AQI stand side by side (HJ 633-2026 in force 2026-03-01)
+BOTH_EDITIONS_FROM = 2026
+
+
+@dataclass(frozen=True)
+class Month:
+    """One month of one kind of registered site, with those whose readings in it changed."""
+
+    kind: str
+    start: datetime
+    sites: tuple[str, ...]
+
+    @property
+    def end(self) -> datetime:
+        """First moment after the month."""
+        return (self.start.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+@dataclass
+class Evaluated:
+    """How many derived rows changed, and the sections whose samplings did."""
+
+    counts: dict[str, int]
+    sections: set[str]
+
+    def add(self, name: str, rows: pd.DataFrame) -> None:
+        """Count changed rows of one table."""
+        self.counts[name] = self.counts.get(name, 0) + len(rows)
+
+
+def registry_of(district: District) -> Registry:
+    """Return the standards with the district's own overrules."""
+    return load_standards(district.standards_file)
+
+
+def sections_frame(district: District) -> pd.DataFrame:
+    """Return the registered sections as the rules take them: site, waterbody, target_class."""
+    sites = district.sites
+    sections = sites[sites["kind"] == "section"]
+    return sections.rename(columns={"key": "site"})[["site", "waterbody", "target_class"]]
+
+
+def evaluate_district(connection: Connection, run: Run, district: District) -> Evaluated:
+    """Recompute every month a changed reading touches, within the caller's transaction."""
+    bulk.lock_district(connection, district.key)
+    done = Evaluated({}, set())
+    registry = registry_of(district)
+    now = now_utc()
+    years: dict[int, set[str]] = {}
+    for month in stale_months(connection, district):
+        if month.kind == "station":
+            _air_month(connection, district, registry, month, done, now)
+        elif month.kind == "section":
+            _water_month(connection, district, registry, month, done, now)
+            years.setdefault(month.start.year, set()).update(month.sites)
+        elif month.kind == "outlet":
+            _outlet_month(connection, district, registry, month, done, now)
+        run.tell(f"{district.name_zh} {_KIND[month.kind]} {month.start:%Y-%m} 已重算")
+    for year, sites in sorted(years.items()):
+        _water_year(connection, district, registry, year, sorted(sites), done, now)
+    connection.execute(delete(stale_days).where(stale_days.c.district == district.key))
+    return done
+
+
+_KIND = {"station": "空气站", "section": "断面", "outlet": "排口", "point": "点"}
+
+
+def stale_months(connection: Connection, district: District) -> list[Month]:
+    """Return the months to recompute, in order of kind and time; unregistered sites are not judged."""
+    query = (
+        select(stale_days.c.site, stale_days.c.day).where(stale_days.c.district == district.key).distinct()
+    )
+    stale = bulk.fetch(connection, query)
+    stale = stale.merge(district.sites[["key", "kind"]], left_on="site", right_on="key")
+    if stale.empty:
+        return []
+    stale["month"] = pd.to_datetime(stale["day"]).dt.to_period("M").dt.to_timestamp()
+    grouped = stale.groupby(["kind", "month"])["site"].unique()
+    return [
+        Month(str(kind), start.to_pydatetime(), tuple(sorted(sites)))
+        for (kind, start), sites in grouped.items()
+    ]
+
+
+def section_readings(
+    connection: Connection,
+    district: District,
+    sites: list[str],
+    start: datetime,
+    end: datetime,
+    *,
+    use: str,
+    as_of: datetime | None = None,
+) -> pd.DataFrame:
+    """Return the readings of sections that a use may judge: usable flags, measured items."""
+    readings = recall_readings(
+        connection, district=district.key, start=start, end=end, sites=sites, as_of=as_of
+    )
+    readings = readings[readings["parameter"] != "water_class"]
+    return readings[usable(readings, use)].reset_index(drop=True)
+
+
+def _water_month(
+    connection: Connection,
+    district: District,
+    registry: Registry,
+    month: Month,
+    done: Evaluated,
+    now: datetime,
+) -> None:
+    sites = list(month.sites)
+    sections = sections_frame(district)
+    sections = sections[sections["site"].isin(sites)]
+    span = (month.start, month.end)
+    readings = section_readings(connection, district, sites, *span, use="real-time-class")
+    samples = classify_samples(readings, sections, registry=registry, mode="real-time")
+    samples = samples.assign(
+        period_kind="sample",
+        period=samples["observed_at"].dt.strftime("%Y-%m-%dT%H:%M"),
+        start=samples["observed_at"],
+        n_samples=1,
+        mode="real-time",
+    )
+    period = f"{month.start:%Y-%m}"
+    readings = section_readings(connection, district, sites, *span, use="evaluation")
+    monthly = evaluate_sections(readings, sections, period, registry=registry)
+    rows = pd.concat(
+        [_section_rows(district, samples), _section_rows(district, _periodic(monthly, "month"))],
+        ignore_index=True,
+    )
+    scope = [
+        section_results.c.district == district.key,
+        section_results.c.site.in_(sites),
+        section_results.c.start >= month.start,
+        section_results.c.start < month.end,
+        section_results.c.period_kind.in_(["sample", "month"]),
+    ]
+    changed = replace_derived(connection, section_results, rows, scope=scope, key=SECTION_KEY, now=now)
+    done.add("section_results", changed)
+    # touched, whether or not a row changed: a sampling may also have vanished
+    done.sections.update(sites)
+
+
+SECTION_KEY = ("district", "site", "period_kind", "period")
+
+
+def _periodic(results: pd.DataFrame, kind: str) -> pd.DataFrame:
+    return results.assign(period_kind=kind, mode="evaluation")
+
+
+def _section_rows(district: District, results: pd.DataFrame) -> pd.DataFrame:
+    columns = [
+        column.name for column in section_results.columns if column.name not in {"known_from", "known_until"}
+    ]
+    return results.assign(district=district.key)[columns]
+
+
+def _water_year(
+    connection: Connection,
+    district: District,
+    registry: Registry,
+    year: int,
+    sites: list[str],
+    done: Evaluated,
+    now: datetime,
+) -> None:
+    sections = sections_frame(district)
+    sections = sections[sections["site"].isin(sites)]
+    start, end = datetime(year, 1, 1), datetime(year + 1, 1, 1)
+    readings = section_readings(connection, district, sites, start, end, use="evaluation")
+    results = evaluate_sections(readings, sections, str(year), registry=registry)
+    scope = [
+        section_results.c.district == district.key,
+        section_results.c.site.in_(sites),
+        section_results.c.period_kind == "year",
+        section_results.c.period == str(year),
+    ]
+    rows = _section_rows(district, _periodic(results, "year"))
+    done.add(
+        "section_results",
+        replace_derived(connection, section_results, rows, scope=scope, key=SECTION_KEY, now=now),
+    )
+
+
+def _air_month(
+    connection: Connection,
+    district: District,
+    registry: Registry,
+    month: Month,
+    done: Evaluated,
+    now: datetime,
+) -> None:
+    stations = district.sites[district.sites["kind"] == "station"].rename(columns={"key": "site"})
+    hours = recall_readings(
+        connection,
+        district=district.key,
+        start=month.start,
+        end=month.end,
+        sites=list(stations["site"]),
+        parameters=AIR,
+        periods=["1h"],
+    )
+    hours = hours[usable(hours, "evaluation")]
+    if hours.empty:
+        return
+    by_station = station_days(hours, registry=registry)
+    by_district = district_days(by_station, stations, registry=registry)
+    days = pd.concat([by_station, by_district], ignore_index=True)
+    scope = [air_days.c.district == district.key, air_days.c.day >= month.start, air_days.c.day < month.end]
+    rows = days.assign(district=district.key)
+    done.add(
+        "air_days",
+        replace_derived(
+            connection, air_days, rows, scope=scope, key=("district", "site", "day", "parameter"), now=now
+        ),
+    )
+    index = daily_aqi(days, registry=registry)
+    if month.start.year >= BOTH_EDITIONS_FROM:
+        editions = [standard.id for standard in registry.of_topic("aqi")]
+        index = pd.concat(
+            [daily_aqi(days, registry=registry, edition=edition) for edition in editions], ignore_index=True
+        )
+    scope = [aqi_days.c.district == district.key, aqi_days.c.day >= month.start, aqi_days.c.day < month.end]
+    done.add(
+        "aqi_days",
+        replace_derived(
+            connection,
+            aqi_days,
+            index.assign(district=district.key),
+            scope=scope,
+            key=("district", "site", "day", "edition"),
+            now=now,
+        ),
+    )
+
+
+def _outlet_month(
+    connection: Connection,
+    district: District,
+    registry: Registry,
+    month: Month,
+    done: Evaluated,
+    now: datetime,
+) -> None:
+    sites = list(month.sites)
+    judged = outlet_hours(connection, district, registry, sites, month.start, month.end)
+    notable = judged[~judged["verdict"].isin(["ok", "no-limit"])]
+    rows = notable.assign(district=district.key, period_kind="hour", start=notable["observed_at"])
+    scope = [
+        outlet_results.c.district == district.key,
+        outlet_results.c.site.in_(sites),
+        outlet_results.c.period_kind == "hour",
+        outlet_results.c.start >= month.start,
+        outlet_results.c.start < month.end,
+    ]
+    key = ("district", "site", "parameter", "period_kind", "start")
+    done.add(
+        "outlet_results", replace_derived(connection, outlet_results, rows, scope=scope, key=key, now=now)
+    )
+
+
+def outlet_hours(
+    connection: Connection,
+    district: District,
+    registry: Registry,
+    sites: list[str],
+    start: datetime,
+    end: datetime,
+    as_of: datetime | None = None,
+) -> pd.DataFrame:
+    """Judge the hours of outlets against their permit limits."""
+    hours = recall_readings(
+        connection,
+        district=district.key,
+        start=start,
+        end=end,
+        sites=sites,
+        periods=["1h"],
+        as_of=as_of,
+    )
+    return judge_outlet_hours(hours, district.permit_limits, registry=registry)

@@ -1,0 +1,167 @@
+"""Ingest: read, judge and load one batch of landed deliveries in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+from sources.sites import register
+
+from flows.gather import BATCH_BYTES, BATCH_FILES, Gathered, Pending
+from flows.run import Run, SourceReport
+from quality.judge import Judgement, Refusal, judge
+from quality.results import write_results
+from sources.catalogue import read_delivery
+from sources.landing import LandingZone
+from sources.result import ReadResult
+from vocabulary.clock import now_utc
+from vocabulary.district import District, Source
+from vocabulary.reading import empty_readings, empty_rejects
+from vocabulary.reasons import DeliveryRefusedError
+from warehouse.load import Unit, known_units, load_batch
+from warehouse.verify import COUNTS
+
+
+def batches(gathered: Gathered) -> Iterator[list[Pending]]:
+    """Cut what is pending into batches: one month at most, bounded in files and bytes."""
+    batch: list[Pending] = []
+    size = 0
+    for item in gathered.pending:
+        full = len(batch) >= BATCH_FILES or size + item.delivery.size > BATCH_BYTES
+        if batch and (full or item.partition[:7] != batch[0].partition[:7]):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += item.delivery.size
+    if batch:
+        yield batch
+
+
+def ingest(run: Run, district: District, source: Source, batch: list[Pending], report: SourceReport) -> None:
+    """Read, judge and load a batch; what is refused is written to the ledger with its reason."""
+    zone = LandingZone(run.landing)
+    units: list[Unit] = []
+    read: list[ReadResult] = []
+    for item in batch:
+        unit, result = _read(run, zone, item)
+        units.append(unit)
+        read.append(result)
+        report.findings += [f"{unit.name}: {problem.zh} / {problem.en}" for problem in result.problems]
+    readings, rejects = _together(read)
+    readings, rejects = register(readings, district.sites), register(rejects, district.sites)
+    judged = judge(readings, source=source.key)
+    units = [_refused(unit, judged.refused.get(place)) for place, unit in enumerate(units)]
+    away = _away(judged, rejects)
+    if not run.dry_run:
+        folder = run.settings.home / "quality" / district.key / source.key
+        write_results(judged, folder / f"{batch[0].partition or 'undated'}-{units[0].sha256[:12]}.json")
+    else:
+        _expect(report, units, judged, away)
+        return
+    with run.warehouse.begin() as connection:
+        known = known_units(connection, district.key, source.key)
+        report.known += sum(unit.sha256 in known for unit in units)
+        units, (accepted, away) = _without(known, units, judged.accepted, away)
+        loaded = load_batch(connection, units, accepted, away, now=now_utc())
+    balances: list[dict[str, Any]] = loaded.balance.to_dict("records")
+    for unit, balance in zip(units, balances, strict=True):
+        _say(report, unit)
+        counts = {name: int(balance[name]) for name in COUNTS}
+        report.add(
+            {"name": unit.name, "sha256": unit.sha256, "state": unit.state, "code": unit.code, **counts}
+        )
+        report.loaded += unit.state == "loaded"
+        report.refused += unit.state == "refused"
+
+
+def _read(run: Run, zone: LandingZone, item: Pending) -> tuple[Unit, ReadResult]:
+    """Read one delivery; a refusal becomes a unit of state refused that holds no cells."""
+    delivery = item.delivery
+    content = item.path.read_bytes() if run.dry_run else zone.read(delivery.sha256)
+    unit = Unit(
+        district=delivery.district,
+        source=delivery.source,
+        partition=item.partition,
+        sha256=delivery.sha256,
+        name=delivery.name,
+        size=delivery.size,
+        issued_at=delivery.modified_at,
+        modified_at=delivery.modified_at,
+        encoding="",
+        cells_in=0,
+        blank=0,
+    )
+    try:
+        result = read_delivery(content, delivery)
+    except DeliveryRefusedError as refusal:
+        unit = _refused(unit, refusal)
+        nothing = ReadResult(empty_readings(), empty_rejects(), 0, 0, unit.issued_at, False, "")
+        return unit, nothing
+    unit = replace(
+        unit,
+        issued_at=result.issued_at,
+        encoding=result.encoding,
+        cells_in=result.cells_in,
+        blank=result.blank,
+    )
+    return unit, result
+
+
+def _refused(unit: Unit, refusal: Refusal | DeliveryRefusedError | None) -> Unit:
+    if refusal is None:
+        return unit
+    return replace(unit, state="refused", code=refusal.code, detail_zh=refusal.zh, detail_en=refusal.en)
+
+
+def _together(read: list[ReadResult]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Put the frames of a batch under one another, with the place of their delivery."""
+    readings = [result.readings.assign(delivery=place) for place, result in enumerate(read)]
+    rejects = [result.rejects.assign(delivery=place) for place, result in enumerate(read)]
+    return pd.concat(readings, ignore_index=True), pd.concat(rejects, ignore_index=True)
+
+
+def _away(judged: Judgement, rejects: pd.DataFrame) -> pd.DataFrame:
+    """Return every rejected cell of the batch; a delivery refused whole stands for its readings in one row."""
+    parts = [part for part in (rejects, judged.quarantined, judged.refused_cells()) if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else rejects
+
+
+def _without(
+    known: set[str], units: list[Unit], *frames: pd.DataFrame
+) -> tuple[list[Unit], list[pd.DataFrame]]:
+    """Leave out deliveries that another process loaded meanwhile."""
+    kept = [place for place, unit in enumerate(units) if unit.sha256 not in known]
+    moved = pd.Series(range(len(kept)), index=kept, dtype="int64")
+    rest = []
+    for frame in frames:
+        own = frame[frame["delivery"].isin(kept)]
+        rest.append(own.assign(delivery=moved.loc[own["delivery"]].to_numpy(dtype="int64")))
+    return [units[place] for place in kept], rest
+
+
+def _say(report: SourceReport, unit: Unit) -> None:
+    if unit.state == "refused":
+        report.findings.append(
+            f"{unit.name}: 拒收（{unit.code}）{unit.detail_zh} / refused: {unit.detail_en}"
+        )
+
+
+def _expect(report: SourceReport, units: list[Unit], judged: Judgement, away: pd.DataFrame) -> None:
+    """Say what a dry run would load: what is new and what is a revision is only known on loading."""
+    accepted = judged.accepted["delivery"].value_counts()
+    turned_away = away.groupby("delivery")["cells"].sum()
+    for place, unit in enumerate(units):
+        _say(report, unit)
+        counts = dict.fromkeys(COUNTS, 0) | {
+            "cells_in": unit.cells_in,
+            "new": int(accepted.get(place, 0)),
+            "quarantined": int(turned_away.get(place, 0)),
+            "blank": unit.blank,
+        }
+        report.add(
+            {"name": unit.name, "sha256": unit.sha256, "state": unit.state, "code": unit.code, **counts}
+        )
+        report.loaded += unit.state == "loaded"
+        report.refused += unit.state == "refused"

@@ -1,0 +1,88 @@
+"""A night, a backfill and a one-off load: three wishes for the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from flows.gather import Window
+from flows.run import FAILED, Run, close_run, open_run
+from flows.settings import Settings
+from flows.way import Do, Wish, plainly, walk
+from warehouse.load import mark_range
+
+
+def night(
+    settings: Settings,
+    *,
+    run_date: date | None = None,
+    districts: list[str] | None = None,
+    dry_run: bool = False,
+    tell: Callable[[str], None] = lambda _line: None,
+    do: Do = plainly,
+) -> tuple[Run, int]:
+    """Load what the ledger lacks up to the run's date, evaluate, alert and report.
+
+    Returns
+    -------
+    tuple
+        The run with its summary, and the exit status.
+    """
+    run = open_run(settings, "nightly", districts=districts, run_date=run_date, dry_run=dry_run, tell=tell)
+    return run, _finish(run, Wish(window=Window(None, run.run_date)), do)
+
+
+def fill_back(
+    settings: Settings,
+    *,
+    first: date,
+    last: date,
+    districts: list[str] | None = None,
+    source: str | None = None,
+    only_missing: bool = False,
+    notify: bool = False,
+    dry_run: bool = False,
+    tell: Callable[[str], None] = lambda _line: None,
+    do: Do = plainly,
+) -> tuple[Run, int]:
+    """Load and evaluate a range of days; silent unless `notify`.
+
+    Without `only_missing` the days of the range are recomputed even where nothing new came in.
+    """
+    run = open_run(settings, "backfill", districts=districts, dry_run=dry_run, tell=tell)
+    if not only_missing and not dry_run:
+        with run.warehouse.begin() as connection:
+            for district in run.districts:
+                start = datetime.combine(first, datetime.min.time())
+                end = datetime.combine(last + timedelta(days=1), datetime.min.time())
+                mark_range(connection, district, start, end)
+    wish = Wish(window=Window(first, last), source=source, silent=not notify)
+    return run, _finish(run, wish, do)
+
+
+def load_files(
+    settings: Settings,
+    files: list[Path],
+    *,
+    district: str,
+    source: str,
+    dry_run: bool = False,
+    tell: Callable[[str], None] = lambda _line: None,
+) -> tuple[Run, int]:
+    """Load one-off files of one district's source through the same way; tells as a night would."""
+    run = open_run(settings, "load", districts=[district], dry_run=dry_run, tell=tell)
+    wish = Wish(source=source, files=tuple(files))
+    return run, _finish(run, wish, plainly)
+
+
+def _finish(run: Run, wish: Wish, do: Do) -> int:
+    """Walk the way and close the run, whatever happens on it."""
+    try:
+        walk(run, wish, do)
+    except BaseException as error:
+        run.summary.failures.append(f"{type(error).__name__}: {error}")
+        run.summary.exit_status = FAILED
+        close_run(run)
+        raise
+    return close_run(run)

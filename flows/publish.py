@@ -1,0 +1,23 @@
+"""Publish: what the run made for people to look at, by an atomic rename."""
+
+from __future__ import annotations
+
+from flows.run import Run, write_whole
+from reports.overview import overview_html
+
+
+def publish(run: Run) -> None:
+    """Write the overview page and note where everything lies."""
+    folder = run.settings.home / "report"
+    folder.mkdir(parents=True, exist_ok=True)
+    names = {key: district.name_zh for key, district in run.districts.items()}
+    page = folder / "index.html"
+    write_whole(page, overview_html(run.summary.as_dict(), names).encode())
+    home = run.settings.home
+    run.summary.places |= {
+        "报告 report": str(page),
+        "消息 messages": str(home / "messages"),
+        "原始文件 landing": str(run.landing),
+        "质控结果 quality": str(home / "quality"),
+        "仓库 warehouse": run.warehouse.url.render_as_string(hide_password=True),
+    }

@@ -1,0 +1,104 @@
+"""The way of a reading, once: gather, ingest, evaluate, alert, indicators, report.
+
+One algorithm for nightly, catch-up, backfill and one-off loads; what is missing is told by the ledger.
+How a step is carried out is the caller's choice: plainly, or as Prefect tasks (flows/nightly.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flows.alert import record_alerts, send_messages
+from flows.evaluate import evaluate_district
+from flows.gather import Gathered, Window, gather
+from flows.ingest import batches, ingest
+from flows.progress import record_indicators
+from flows.publish import publish
+from flows.run import Run, SourceReport
+from vocabulary.district import District, Source
+
+log = logging.getLogger(__name__)
+
+#: carries out one named step: name, the function, its arguments
+Do = Callable[..., Any]
+
+
+def plainly(_name: str, step: Callable[..., Any], *arguments: Any) -> Any:
+    """Carry out a step here and now, without Prefect."""
+    return step(*arguments)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked of the way."""
+
+    window: Window = field(default_factory=Window)
+    source: str | None = None
+    files: tuple[Path, ...] | None = None
+    silent: bool = False
+
+
+def walk(run: Run, wish: Wish, do: Do = plainly) -> None:
+    """Walk the way for every district and source of the run; the summary says what happened.
+
+    A source that fails is reported and never stops the others.
+    """
+    with _stage(run, "load"):
+        for district in run.districts.values():
+            for source in district.sources:
+                if wish.source in (None, source.key):
+                    _walk_source(run, district, source, wish, do)
+    if run.dry_run:
+        return
+    with _stage(run, "evaluate"):
+        for district in run.districts.values():
+            do(f"重算与预警 {district.key}", evaluate_and_alert, run, district, wish.silent)
+    with _stage(run, "send"):
+        do("发送消息", send_messages, run)
+    with _stage(run, "report"):
+        do("发布报告", publish, run)
+
+
+def _walk_source(run: Run, district: District, source: Source, wish: Wish, do: Do) -> None:
+    report = SourceReport(district.key, source.key, source.title_zh)
+    run.summary.sources.append(report)
+    try:
+        gathered: Gathered = do(
+            f"收取 {district.key}/{source.key}", gather, run, district, source, wish.window, wish.files
+        )
+        report.found, report.known = gathered.found, gathered.known
+        report.failure = "; ".join(gathered.failures)
+        for batch in batches(gathered):
+            name = f"入库 {district.key}/{source.key} {batch[0].partition[:7]} ({len(batch)})"
+            do(name, ingest, run, district, source, batch, report)
+            run.tell(f"{district.name_zh} {source.title_zh} {batch[0].partition[:7]}: {len(batch)} 份")
+    except (
+        Exception
+    ) as error:  # one failing source must not stop the others; it is reported, and the run fails
+        log.exception("source %s of %s failed", source.key, district.key)
+        report.failure = f"{type(error).__name__}: {error}"
+
+
+def evaluate_and_alert(run: Run, district: District, silent: bool) -> None:
+    """Recompute what changed and move the episodes, in one transaction."""
+    with run.warehouse.begin() as connection:
+        done = evaluate_district(connection, run, district)
+        for name, count in done.counts.items():
+            run.summary.evaluated[name] = run.summary.evaluated.get(name, 0) + count
+        record_alerts(connection, run, district, done.sections, silent=silent)
+        record_indicators(connection, run, district)
+
+
+@contextmanager
+def _stage(run: Run, name: str) -> Iterator[None]:
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        run.summary.stages[name] = round(time.monotonic() - started, 3)

