@@ -23,6 +23,7 @@ from warehouse import bulk
 from warehouse.recall import believed, recall_table
 from warehouse.schema import deliveries, episodes, indicator_results, quarantine, readings, runs, series
 
+_PERIOD = re.compile(r"^\d{4}(-Q[1-4]|-\d{2}(-\d{2})?)?$")
 _DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
 
@@ -51,20 +52,24 @@ def as_of_utc(text: str | None) -> datetime | None:
 def bounds(period: str) -> tuple[datetime, datetime]:
     """Return `[start, end)` of a period: `YYYY`, `YYYY-Qn`, `YYYY-MM`, `YYYY-MM-DD` or `first..last`."""
     first, _, last = period.partition("..")
+    wrong = PeriodError(
+        f"时段应为 2026、2026-Q1、2026-10、2026-10-03 或 2026-01..2026-06，实为 {period!r} / expected a year, "
+        f"quarter, month, day or range, found {period!r}"
+    )
+    if not all(_PERIOD.match(part) for part in (first, last or first)):
+        raise wrong
     try:
-        if not re.fullmatch(r"\d{4}(-Q[1-4]|-\d{2}(-\d{2})?)?", first):
-            raise ValueError(first)
         start = pd.Period(first.replace("-Q", "Q")).start_time
         end = pd.Period((last or first).replace("-Q", "Q")).end_time
     except ValueError as error:
-        raise PeriodError(
-            f"时段应为 2026、2026-Q1、2026-10、2026-10-03 或 2026-01..2026-06，实为 {period!r} / expected a year, "
-            f"quarter, month, day or range, found {period!r}"
-        ) from error
+        raise wrong from error
+    if end < start:
+        raise wrong
     return start.to_pydatetime(), (end + pd.Timedelta(nanoseconds=1)).floor("us").to_pydatetime()
 
 
 def known_at(as_of: datetime | None) -> str:
+    """Return the known-at time of an answer, Asia/Shanghai."""
     return wall_time(as_of or now_utc()).isoformat(timespec="seconds")
 
 
@@ -128,13 +133,12 @@ def emissions(
     start, end = bounds(period)
     judged = outlet_hours(connection, district, registry, list(outlets["key"]), start, end, as_of=as_of)
     judged = judged[judged["verdict"] != "no-limit"]
-    counts = (
-        judged.groupby(["site", "parameter"])["verdict"]
-        .value_counts()
-        .unstack(fill_value=0)
-        .reindex(columns=["ok", "exceed_hour", "warn_hour", "excluded"], fill_value=0)
-        .reset_index()
+    counts = judged.pivot_table(
+        index=["site", "parameter"], columns="verdict", values="observed_at", aggfunc="count", fill_value=0
     )
+    counts = counts.reindex(
+        columns=["ok", "exceed_hour", "warn_hour", "excluded"], fill_value=0
+    ).reset_index()
     worst = judged[judged["verdict"] != "excluded"].groupby(["site", "parameter"])["value"].max()
     counts = counts.merge(worst.rename("highest").reset_index(), on=["site", "parameter"], how="left")
     limits = judged.groupby(["site", "parameter"])[["limit", "clause"]].last().reset_index()
@@ -215,23 +219,22 @@ def status(connection: Connection, districts: dict[str, District]) -> list[dict[
     """Return one record a source: freshness, coverage, open work; and one a run of the last ten."""
     records: list[dict[str, Any]] = []
     for district in districts.values():
-        for source in district.sources:
-            records.append(_source_status(connection, district, source.key))
+        records += [_source_status(connection, district, source.key) for source in district.sources]
         records.append(_open_work(connection, district))
     query = select(runs).order_by(runs.c.started_at.desc()).limit(10)
-    for row in connection.execute(query).mappings():
-        records.append(
-            {
-                "kind": "run",
-                "district": "",
-                "source": "",
-                "run": row["kind"],
-                "run_date": f"{row['run_date']:%Y-%m-%d}",
-                "started_at": wall_time(row["started_at"]).isoformat(timespec="seconds"),
-                "ended_at": row["ended_at"] and wall_time(row["ended_at"]).isoformat(timespec="seconds"),
-                "status": row["status"],
-            }
-        )
+    records += [
+        {
+            "kind": "run",
+            "district": "",
+            "source": "",
+            "run": row["kind"],
+            "run_date": f"{row['run_date']:%Y-%m-%d}",
+            "started_at": wall_time(row["started_at"]).isoformat(timespec="seconds"),
+            "ended_at": row["ended_at"] and wall_time(row["ended_at"]).isoformat(timespec="seconds"),
+            "status": row["status"],
+        }
+        for row in connection.execute(query).mappings()
+    ]
     return records
 
 

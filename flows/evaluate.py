@@ -151,6 +151,8 @@ def _water_month(
         period=samples["observed_at"].dt.strftime("%Y-%m-%dT%H:%M"),
         start=samples["observed_at"],
         n_samples=1,
+        valid=samples["class"].notna(),
+        reason="",
         mode="real-time",
     )
     period = f"{month.start:%Y-%m}"

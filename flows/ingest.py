@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pandas as pd
-from sources.sites import register
 
 from flows.gather import BATCH_BYTES, BATCH_FILES, Gathered, Pending
 from flows.run import Run, SourceReport
@@ -16,6 +15,7 @@ from quality.results import write_results
 from sources.catalogue import read_delivery
 from sources.landing import LandingZone
 from sources.result import ReadResult
+from sources.sites import register
 from vocabulary.clock import now_utc
 from vocabulary.district import District, Source
 from vocabulary.reading import empty_readings, empty_rejects
@@ -25,12 +25,15 @@ from warehouse.verify import COUNTS
 
 
 def batches(gathered: Gathered) -> Iterator[list[Pending]]:
-    """Cut what is pending into batches: one month at most, bounded in files and bytes."""
+    """Cut what is pending, in its order, into batches bounded in files and bytes.
+
+    A night is one batch a source; a backfill has as many as its memory needs.
+    """
     batch: list[Pending] = []
     size = 0
     for item in gathered.pending:
         full = len(batch) >= BATCH_FILES or size + item.delivery.size > BATCH_BYTES
-        if batch and (full or item.partition[:7] != batch[0].partition[:7]):
+        if batch and full:
             yield batch
             batch, size = [], 0
         batch.append(item)

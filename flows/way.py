@@ -75,9 +75,19 @@ def _walk_source(run: Run, district: District, source: Source, wish: Wish, do: D
         report.found, report.known = gathered.found, gathered.known
         report.failure = "; ".join(gathered.failures)
         for batch in batches(gathered):
-            name = f"入库 {district.key}/{source.key} {batch[0].partition[:7]} ({len(batch)})"
-            do(name, ingest, run, district, source, batch, report)
-            run.tell(f"{district.name_zh} {source.title_zh} {batch[0].partition[:7]}: {len(batch)} 份")
+            span = batch[0].partition
+            if batch[-1].partition != span:
+                span += f"..{batch[-1].partition}"
+            do(
+                f"入库 {district.key}/{source.key} {span} ({len(batch)})",
+                ingest,
+                run,
+                district,
+                source,
+                batch,
+                report,
+            )
+            run.tell(f"{district.name_zh} {source.title_zh} {span}：{len(batch)} 份已入库")
     except (
         Exception
     ) as error:  # one failing source must not stop the others; it is reported, and the run fails

@@ -186,6 +186,8 @@ section_results = Table(
     Column("attained", Boolean),
     Column("nd_limited", Boolean, nullable=False),
     Column("n_samples", Integer, nullable=False),
+    Column("valid", Boolean, nullable=False),
+    Column("reason", String, nullable=False),
     Column("mode", String, nullable=False),
     Column("standard", String, nullable=False),
     *_known(),
