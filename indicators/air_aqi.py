@@ -31,6 +31,8 @@ _BLOCK = 1 << 15
 
 MISSING = -1
 
+_Rows = slice | npt.NDArray[np.intp]
+
 
 class UnknownItemError(ValueError):
     """The edition has no breakpoints for the item."""
@@ -115,16 +117,15 @@ def _table(row: Mapping[str, Any]) -> IntArray:
 
 def _item_indices(
     edition: Standard,
-    items: Sequence[str],
     columns: Mapping[str, FloatArray],
     spare: Mapping[str, FloatArray],
 ) -> dict[str, IntArray]:
     """IAQI per item; an overflow that refers to another item takes that one's index (`spare` values)."""
     found: dict[str, IntArray] = {}
-    for item in items:
+    for item, values in columns.items():
         row = _breakpoints(edition, item)
         table = _table(row)
-        position = _steps(row, columns[item], table)
+        position = _steps(row, values, table)
         index = table.take(position)
         if row["overflow"] == "use":
             over = position == len(table) - 2
@@ -146,50 +147,56 @@ def _primary_names() -> Any:
 
 
 class _Index:
-    """AQI, primary pollutants and completeness of n rows, filled block by block."""
+    """AQI, level, primary pollutants and completeness of n rows, filled block by block."""
 
-    def __init__(self, rows: int, edition: Standard) -> None:
-        publication = edition.tables["publication"]
-        self.publish_above = int(publication["publish_above"])
-        self.primary_above = int(publication["primary_above"])
+    def __init__(self, rows: int) -> None:
         self.per_pollutant = np.full((len(POLLUTANTS), rows), MISSING, dtype=np.int16)
         self.aqi = np.full(rows, MISSING, dtype=np.int16)
+        self.level = np.zeros(rows, dtype=np.int8)
         self.primary = np.zeros(rows, dtype=np.uint8)
-        self.complete = np.zeros(rows, dtype=np.bool_)
+        self.valid = np.zeros(rows, dtype=np.bool_)
+        self.edition = np.zeros(rows, dtype=np.intp)
 
-    def fill(self, part: slice, by_item: Mapping[str, IntArray]) -> None:
-        block = self.per_pollutant[:, part]
+    def fill(self, at: _Rows, edition: Standard, by_item: Mapping[str, IntArray], size: int) -> None:
+        """Put the indices of `size` rows, which stand at `at`, in their places."""
+        publication = edition.tables["publication"]
+        block = np.full((len(POLLUTANTS), size), MISSING, dtype=np.int16)
         for item, index in by_item.items():
             line = block[POLLUTANTS.index(_pollutant(item))]
             np.maximum(line, index, out=line)
         top = block.max(axis=0)
-        self.complete[part] = block.min(axis=0) >= 0
-        self.aqi[part] = top
-        mask = np.zeros(top.shape, dtype=np.uint8)
+        complete = block.min(axis=0) >= 0
+        mask = np.zeros(size, dtype=np.uint8)
         for bit in range(len(POLLUTANTS)):
             mask |= (block[bit] == top).astype(np.uint8) << np.uint8(bit)
-        mask[top <= self.primary_above] = 0
-        self.primary[part] = mask
+        mask[top <= int(publication["primary_above"])] = 0
+        self.per_pollutant[:, at] = block
+        self.aqi[at] = top
+        self.level[at] = level_of(top, edition)
+        self.primary[at] = mask
+        self.valid[at] = complete | (top > int(publication["publish_above"]))
 
 
 def _compute(
+    index: _Index,
     edition: Standard,
-    items: Sequence[str],
+    mask: npt.NDArray[np.bool_],
     columns: Mapping[str, FloatArray],
     spare: Mapping[str, FloatArray],
-) -> _Index:
-    rows = len(next(iter(columns.values())))
-    index = _Index(rows, edition)
+) -> None:
+    """Compute the rows of `mask` under one edition; `columns` hold every row, by item."""
+    every = bool(mask.all())
+    places = np.arange(0) if every else np.flatnonzero(mask)
+    rows = len(mask) if every else len(places)
     for start in range(0, rows, _BLOCK):
-        part = slice(start, start + _BLOCK)
+        part = slice(start, min(start + _BLOCK, rows))
+        at: _Rows = part if every else places[part]
         by_item = _item_indices(
             edition,
-            items,
-            {name: values[part] for name, values in columns.items()},
-            {name: values[part] for name, values in spare.items()},
+            {name: values[at] for name, values in columns.items()},
+            {name: values[at] for name, values in spare.items()},
         )
-        index.fill(part, by_item)
-    return index
+        index.fill(at, edition, by_item, part.stop - part.start)
 
 
 def _masked(values: npt.NDArray[Any], missing: npt.NDArray[np.bool_]) -> Any:
@@ -207,43 +214,20 @@ def level_of(aqi: npt.ArrayLike, edition: Standard) -> npt.NDArray[np.int8]:
     return np.where(values < 0, 0, level).astype(np.int8)
 
 
-def _result(index: _Index, edition: Standard, *, publish_all: bool) -> dict[str, Any]:
-    top = index.aqi
-    valid = index.complete | (top > index.publish_above)
-    shown = (top >= 0) if publish_all else valid
+def _result(keys: pd.DataFrame, index: _Index, labels: Sequence[str], *, publish_all: bool) -> pd.DataFrame:
+    shown = (index.aqi >= 0) if publish_all else index.valid
     missing = ~shown
-    primary = np.where(shown, index.primary, 0)
     columns: dict[str, Any] = {
-        "edition": pd.array([edition.label], dtype="str").take(np.zeros(len(top), dtype=np.intp)),
-        "aqi": _masked(np.where(missing, 0, top).astype(np.int16), missing),
-        "level": _masked(level_of(np.where(missing, 0, top), edition), missing),
-        "primary": _primary_names().take(primary.astype(np.intp)),
-        "valid": valid,
+        "edition": pd.array(list(labels) or [""], dtype="str").take(index.edition),
+        "aqi": _masked(index.aqi, missing),
+        "level": _masked(index.level, missing),
+        "primary": _primary_names().take(np.where(shown, index.primary, 0).astype(np.intp)),
+        "valid": index.valid,
     }
     for position, name in enumerate(POLLUTANTS):
         line = index.per_pollutant[position]
         columns[f"iaqi_{name}"] = _masked(line, line < 0)
-    return columns
-
-
-def _assemble(keys: pd.DataFrame, parts: list[tuple[npt.NDArray[np.bool_], dict[str, Any]]]) -> pd.DataFrame:
-    if not parts:
-        return _empty_result(keys)
-    frames = [pd.DataFrame(columns, index=keys.index[mask]) for mask, columns in parts]
-    body = frames[0] if len(frames) == 1 else pd.concat(frames).loc[keys.index]
-    return pd.concat([keys, body], axis=1).reset_index(drop=True)
-
-
-def _empty_result(keys: pd.DataFrame) -> pd.DataFrame:
-    body: dict[str, Any] = {
-        "edition": pd.Series([], dtype="str"),
-        "aqi": pd.Series([], dtype="Int16"),
-        "level": pd.Series([], dtype="Int8"),
-        "primary": pd.Series([], dtype="str"),
-        "valid": pd.Series([], dtype="bool"),
-    }
-    body |= {f"iaqi_{name}": pd.Series([], dtype="Int16") for name in POLLUTANTS}
-    return pd.concat([keys.reset_index(drop=True), pd.DataFrame(body)], axis=1)
+    return pd.concat([keys, pd.DataFrame(columns, index=keys.index)], axis=1)
 
 
 def wide_days(days: pd.DataFrame) -> pd.DataFrame:
@@ -316,15 +300,16 @@ def daily_aqi(
     wide = wide_days(days) if "parameter" in days.columns else days
     wide = wide.reset_index(drop=True)
     keys = wide[["site", "day"]]
-    parts: list[tuple[npt.NDArray[np.bool_], dict[str, Any]]] = []
+    index = _Index(len(wide))
+    labels: list[str] = []
+    spare = {"o3_1h": _column(wide, "o3_1h_max"), "so2_24h": _column(wide, "so2")}
     for standard, mask in editions(registry, "aqi", wide["day"], only=edition):
         items = standard.tables["daily"]["inputs" if inputs == "assessment" else "text_inputs"]
-        rows = wide if mask.all() else wide.loc[mask]
-        columns = {item: _column(rows, _DAY_COLUMNS.get(item, _pollutant(item))) for item in items}
-        spare = {"o3_1h": _column(rows, "o3_1h_max"), "so2_24h": _column(rows, "so2")}
-        index = _compute(standard, items, columns, spare)
-        parts.append((mask, _result(index, standard, publish_all=False)))
-    return _assemble(keys, parts)
+        columns = {item: _column(wide, _DAY_COLUMNS.get(item, _pollutant(item))) for item in items}
+        _compute(index, standard, mask, columns, spare)
+        index.edition[mask] = len(labels)
+        labels.append(standard.label)
+    return _result(keys, index, labels, publish_all=False)
 
 
 def hourly_aqi(
@@ -360,14 +345,15 @@ def hourly_aqi(
     """
     hours = hours.reset_index(drop=True)
     keys = hours[["site", "observed_at"]]
-    parts: list[tuple[npt.NDArray[np.bool_], dict[str, Any]]] = []
+    index = _Index(len(hours))
+    labels: list[str] = []
+    spare = {"o3_1h": _column(hours, "o3"), "so2_24h": _column(hours, "so2_24h")}
     for standard, mask in editions(registry, "aqi", hours["observed_at"], only=edition):
         rule = standard.tables["hourly" if inputs == "edition" else "feed"]
-        rows = hours if mask.all() else hours.loc[mask]
         columns = {
-            item: _column(rows, column) for item, column in zip(rule["inputs"], rule["columns"], strict=True)
+            item: _column(hours, column) for item, column in zip(rule["inputs"], rule["columns"], strict=True)
         }
-        spare = {"o3_1h": _column(rows, "o3"), "so2_24h": _column(rows, "so2_24h")}
-        index = _compute(standard, rule["inputs"], columns, spare)
-        parts.append((mask, _result(index, standard, publish_all=inputs == "feed")))
-    return _assemble(keys, parts)
+        _compute(index, standard, mask, columns, spare)
+        index.edition[mask] = len(labels)
+        labels.append(standard.label)
+    return _result(keys, index, labels, publish_all=inputs == "feed")
