@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.query import EpisodeNotFoundError, list_episodes, show_episode
 from alerts.rules import AlertRulesError
@@ -393,7 +394,7 @@ def main() -> None:
         app(standalone_mode=True)
     except _USAGE_ERRORS as error:
         _end(error, USAGE)
-    except WarehouseError as error:
+    except (WarehouseError, SQLAlchemyError) as error:
         _end(error, REFUSED)
     except OSError as error:
         _end(error, FAILED)

@@ -167,7 +167,7 @@ class _Settling:
         is_top: _Bools,
         key_of_revision: _Ints,
     ) -> tuple[pd.DataFrame, npt.NDArray[np.object_]]:
-        """Rows for revisions never said before, and for those believed again."""
+        """Return rows for revisions never said before, and for those believed again."""
         key_is_stored = np.zeros(self.keys, dtype=bool)
         key_is_stored[self.key_of_row] = True
         earliest = np.full(self.keys, np.iinfo(np.int64).max, dtype="int64")
@@ -192,7 +192,7 @@ class _Settling:
     def _update(
         self, first_row: _Ints, last_row: _Ints, first: _Ints, last: _Ints, is_top: _Bools
     ) -> pd.DataFrame:
-        """Stored rows whose ranks widen or whose belief ends."""
+        """Return stored rows whose ranks widen or whose belief ends."""
         rows = self.stored
         # one row of a revision carries its ranks: the one that is believed, else the latest
         place = np.arange(len(rows))

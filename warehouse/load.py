@@ -244,7 +244,7 @@ def _stored_chains(connection: Connection, statements: pd.DataFrame) -> pd.DataF
 
 def _typed_chain(stored: pd.DataFrame) -> pd.DataFrame:
     """Give fetched rows the types of new ones, empty or not, whatever the engine."""
-    kinds = {name: "datetime64[us]" for name in ("observed_at", "known_from", "known_until")}
+    kinds = dict.fromkeys(("observed_at", "known_from", "known_until"), "datetime64[us]")
     kinds |= dict.fromkeys(("series_id", "delivery_id", "row", "rank_first", "rank_last"), "int64")
     kinds |= dict.fromkeys(("value", "detection_limit"), "float64")
     kinds |= dict.fromkeys(("raw", "censor", "provider_flag", "channel", "sheet", "column", "kind"), "str")
