@@ -9,10 +9,10 @@ from prefect import State, flow
 
 from flows.night import fill_back
 from flows.settings import Settings
-from flows.shell import LISTENER, as_tasks, conclude
+from flows.shell import as_tasks, conclude, listener, run_name
 
 
-@flow(name="backfill", flow_run_name="backfill {first} {last}", persist_result=False)
+@flow(name="backfill", flow_run_name=run_name("backfill", "first", "last"), persist_result=False)
 def backfill(
     first: date,
     last: date,
@@ -47,7 +47,7 @@ def backfill(
         only_missing=only_missing,
         notify=notify,
         dry_run=dry_run,
-        tell=LISTENER.get(),
+        tell=listener(),
         do=as_tasks(settings),
     )
     return conclude(run, status)

@@ -9,10 +9,10 @@ from prefect import State, flow
 
 from flows.night import night
 from flows.settings import Settings
-from flows.shell import LISTENER, as_tasks, conclude
+from flows.shell import as_tasks, conclude, listener, run_name
 
 
-@flow(name="nightly", flow_run_name="nightly {run_date}", persist_result=False)
+@flow(name="nightly", flow_run_name=run_name("nightly", "run_date"), persist_result=False)
 def nightly(
     run_date: date | None = None, district: list[str] | None = None, dry_run: bool = False
 ) -> State[dict[str, Any]]:
@@ -33,7 +33,7 @@ def nightly(
         run_date=run_date,
         districts=district,
         dry_run=dry_run,
-        tell=LISTENER.get(),
+        tell=listener(),
         do=as_tasks(settings),
     )
     return conclude(run, status)
