@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from indicators.air_editions import limit_of
 from indicators.air_events import UnknownEventError
 from indicators.air_period import PeriodError, parse_period
+from indicators.air_reference import gas_at_reference, particles_at_actual
 from indicators.air_statistics import (
     air_statistics,
     apply_events,
@@ -24,7 +25,7 @@ from indicators.air_statistics import (
     percentile,
     rank_index,
 )
-from indicators.registry import NoStandardError, default_registry
+from indicators.registry import NoStandardError, default_registry, load_standards
 
 REGISTRY = default_registry()
 
@@ -373,3 +374,39 @@ def test_periods():
     for text in ("2025-13", "2025-Q5", "25", "2025-03..2025-01", ""):
         with pytest.raises(PeriodError, match="period"):
             parse_period(text)
+
+
+def test_reference_states():
+    assert gas_at_reference([100.0])[0] == pytest.approx(91.615, abs=1e-3)
+    assert particles_at_actual([100.0], [273.15], [1013.25])[0] == pytest.approx(100.0)
+    assert particles_at_actual([100.0], [546.3], [2026.5])[0] == pytest.approx(100.0)
+
+
+def test_a_district_can_overrule_a_rule_and_results_say_so(tmp_path):
+    path = tmp_path / "standards.toml"
+    path.write_text(
+        '[[rule]]\nstandard = "HJ633-2012"\npath = "breakpoints.pm2_5_24h.concentration.3"\nvalue = 60\n'
+        'document = "示例文件"\n\n'
+        '[[rule]]\nstandard = "GB3095-2012"\npath = "limits.pm2_5_annual.grade2"\nvalue = 30\n'
+        'document = "示例文件"\n',
+        encoding="utf-8",
+    )
+    overruled = load_standards(path)
+    found = good_days_series(six("2025-01-01", 365, pm2_5=61), registry=overruled, period="2025")
+    assert (found[0]["standard"], found[0]["ratio"]) == ("HJ633-2012+district", 0.0)
+    mean = row(
+        air_statistics(year("pm2_5", [31.0] * 365), registry=overruled, period="2025"), "pm2_5", "mean"
+    )
+    assert (mean["standard"], mean["limit"], bool(mean["attained"])) == ("GB3095-2012+district", 30, False)
+    # the project's own rules are untouched
+    assert (
+        good_days_series(six("2025-01-01", 365, pm2_5=61), registry=REGISTRY, period="2025")[0]["ratio"]
+        == 100.0
+    )
+
+
+@pytest.mark.parametrize("standard", REGISTRY.all(), ids=lambda item: item.id)
+def test_every_rule_shows_its_clause_and_how_sure_it_is(standard):
+    shown = REGISTRY.describe(standard.id)
+    assert shown["rules"]
+    assert all(rule["clause"] and rule["sure"] for rule in shown["rules"])

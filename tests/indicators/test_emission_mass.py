@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from indicators.emission_mass import capture_rate, mass
+from indicators.emission_months import outlet_months
 from indicators.emission_substitution import substitute
 from indicators.emission_totals import totals
 from indicators.registry import default_registry
@@ -221,3 +222,31 @@ def test_totals_show_what_was_substituted_and_what_stays_open():
     assert found["tonnes_measured"] == pytest.approx(2.145)
     assert found["tonnes_substituted"] == pytest.approx(0.010)
     assert totals(ledger, OUTLETS, period="2025-04").empty
+
+
+def daily(valid_days, parameter="flue_nox_norm", start="2025-03-01", length=31, due=24):
+    days = pd.date_range(start, periods=length, freq="D").as_unit("us")
+    valid = np.arange(length) < valid_days
+    return pd.DataFrame(
+        {"site": "G", "parameter": parameter, "day": days, "value": np.where(valid, 10.0, 99.0), "due": due}
+    ).assign(valid=valid)
+
+
+@pytest.mark.parametrize(
+    ("frame", "valid"),
+    [
+        (daily(25), True),
+        (daily(24), False),
+        (daily(23, start="2025-02-01", length=28), True),
+        (daily(22, start="2025-02-01", length=28), False),
+        # 75 % of 31 days is 23.25: 24 days
+        (daily(24, "cod"), True),
+        (daily(23, "cod"), False),
+        # ten days of discharge: eight are enough
+        (daily(8, "cod").assign(due=[24] * 10 + [0] * 21), True),
+        (daily(7, "cod").assign(due=[24] * 10 + [0] * 21), False),
+    ],
+)
+def test_a_month_of_an_outlet(frame, valid):
+    found = outlet_months(frame, registry=REGISTRY).iloc[0]
+    assert (found["value"], bool(found["valid"])) == (10.0, valid)
