@@ -45,6 +45,15 @@ LIMITS = {
     ("pm10", "daily"): (150, 120, 100),
     ("pm2_5", "annual"): (35, 30, 25),
     ("pm2_5", "daily"): (75, 60, 50),
+    ("tsp", "annual"): (200, 200, 200),
+    ("tsp", "daily"): (300, 300, 300),
+    ("nox", "annual"): (50, 50, 40),
+    ("nox", "daily"): (100, 100, 70),
+    ("nox", "hourly"): (250, 250, 250),
+    ("pb", "annual"): (0.5, 0.5, 0.5),
+    ("pb", "quarterly"): (1.0, 1.0, 1.0),
+    ("bap", "annual"): (0.001, 0.001, 0.001),
+    ("bap", "daily"): (0.0025, 0.0025, 0.0025),
 }
 GRADE1 = {
     ("so2", "annual"): (20, 20, 20),
@@ -410,3 +419,30 @@ def test_every_rule_shows_its_clause_and_how_sure_it_is(standard):
     shown = REGISTRY.describe(standard.id)
     assert shown["rules"]
     assert all(rule["clause"] and rule["sure"] for rule in shown["rules"])
+
+
+EVALUATED = [
+    (key, stage, limits[place]) for key, limits in LIMITS.items() for place, stage in enumerate(STAGES)
+]
+BOUNDS = [
+    (parameter, basis, stage, limit)
+    for (parameter, basis), stage, limit in EVALUATED
+    if parameter in ("so2", "no2", "co", "o3", "pm10", "pm2_5") and basis in ("annual", "daily", "mda8")
+]
+
+
+@pytest.mark.parametrize(("parameter", "basis", "stage", "limit"), BOUNDS)
+def test_each_limit_one_step_below_at_and_above(parameter, basis, stage, limit):
+    key = "o3_mda8" if parameter == "o3" else parameter
+    step = 0.1 if parameter == "co" else 1.0
+    if basis == "annual":
+        attained = []
+        for value in (limit - step, limit, limit + step):
+            found = air_statistics(year(key, [value] * 365), registry=REGISTRY, period="2025", standard=stage)
+            attained.append(bool(row(found, key, "mean")["attained"]))
+        assert attained == [True, True, False]
+    else:
+        values = [limit - step] * 100 + [float(limit)] * 100 + [limit + step] * 165
+        found = air_statistics(year(key, values), registry=REGISTRY, period="2025", standard=stage)
+        # 200 of 365 days attain
+        assert found["attaining_ratio"].unique().tolist() == [54.8]

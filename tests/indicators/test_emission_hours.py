@@ -373,3 +373,41 @@ def test_a_permit_comes_before_a_default():
 def test_an_unknown_category_is_named():
     with pytest.raises(NoStandardError, match="grade 9"):
         default_limits(REGISTRY, "GB18918-2002", "grade 9", ["X"])
+
+
+@pytest.mark.parametrize("category", ["grade 1A", "grade 1B"])
+def test_each_daily_limit_of_sewage_plants_at_its_bound(category):
+    table = default_limits(REGISTRY, "GB18918-2002", category, ["X"])
+    flow = hours([5.0] * 72, "effluent_flow", "X")
+    for _, row in table[table["parameter"] != "ph"].iterrows():
+        steps = [row["limit"] * 0.99] * 24 + [row["limit"]] * 24 + [row["limit"] * 1.01] * 24
+        frame = pd.concat([hours(steps, row["parameter"], "X"), flow])
+        found = judge_outlet_days(frame, table, registry=REGISTRY)
+        assert found["verdict"].tolist() == ["ok", "ok", "exceed_day"], row["parameter"]
+        assert found["clause"].str.contains("GB 18918").all()
+
+
+def test_the_daily_ph_of_sewage_plants_is_a_range():
+    table = default_limits(REGISTRY, "GB18918-2002", "grade 1A", ["X"])
+    frame = hours([5.9] * 24 + [6.0] * 24 + [9.0] * 24 + [9.1] * 24, "ph", "X")
+    found = judge_outlet_days(frame, table, registry=REGISTRY)
+    assert found["verdict"].tolist() == ["exceed_day", "ok", "ok", "exceed_day"]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("coal_power_boiler", 6),
+        ("oil_or_gas_power_boiler", 3),
+        ("gas_turbine", 15),
+        ("industrial_coal_boiler", 9),
+        ("industrial_oil_or_gas_boiler", 3.5),
+        ("cement_kiln", 10),
+        ("sintering", 16),
+        ("waste_incineration", 11),
+    ],
+)
+def test_reference_oxygen(source, expected):
+    rule = REGISTRY.get("HJ75-2017").tables["reference_oxygen"][source]
+    assert rule["o2_ref"] == expected
+    assert normalise_oxygen([35.0], [expected], expected)[0] == pytest.approx(35.0)
