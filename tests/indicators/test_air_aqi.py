@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indicators.air_aqi import POLLUTANTS, UnknownItemError, daily_aqi, hourly_aqi, iaqi, level_of
@@ -256,6 +256,7 @@ def test_the_feed_takes_1h_means_and_what_is_there():
     assert (found["aqi"], found["primary"]) == (100, "pm2_5")
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(
         st.tuples(*[st.one_of(st.none(), st.floats(0, 3000, allow_nan=False)) for _ in POLLUTANTS]),
@@ -280,6 +281,7 @@ def test_aqi_is_the_largest_iaqi_and_the_primary_has_it(rows, edition):
         assert all(lines.iloc[position][f"iaqi_{name}"] == top.iloc[position] for name in named)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 2999), min_size=2, max_size=60))
 def test_iaqi_never_falls_as_the_concentration_rises(values):
     rising = np.sort(np.array(values, dtype=float))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indicators.air_days import DoubledHourError, district_days, maximum_8h, running_means, station_days
@@ -192,6 +192,7 @@ def test_the_24h_mean_slides_over_midnight():
     assert found["hours"].tolist() == [*range(1, 24), *[24] * 25]
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.integers(0, 9999)), min_size=24, max_size=24), st.integers(1, 24))
 def test_running_means_are_the_means_of_their_windows(values, width):
     row = np.array([values], dtype=float)
@@ -202,6 +203,7 @@ def test_running_means_are_the_means_of_their_windows(values, width):
         assert found[end] == pytest.approx(expected, nan_ok=True, rel=1e-12)
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.permutations(range(48)))
 def test_the_order_of_rows_does_not_matter(order):
     frame = pd.concat([hours(np.arange(24.0), site="A"), hours(np.arange(24.0), "o3", site="B")])

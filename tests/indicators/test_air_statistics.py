@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indicators.air_editions import limit_of
@@ -103,6 +103,7 @@ def test_percentile_vectors(n, p, expected):
     assert percentile(np.arange(1, n + 1)[::-1], p) == pytest.approx(expected, abs=1e-9)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=400), st.integers(0, 100))
 def test_percentile_is_the_linear_one(values, p):
     assert percentile(values, p) == pytest.approx(np.percentile(values, p, method="linear"), abs=1e-9)

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indicators.emission_days import judge_outlet_days
@@ -176,6 +176,7 @@ def test_before_the_first_rule_nothing_is_judged():
     assert found["reason"].tolist() == ["no-standard"]
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.sampled_from(["", "N", "M", "T", "?"]), min_size=1, max_size=20))
 def test_every_hour_has_one_verdict_in_order(flags):
     frame = hours([60.0] * len(flags)).assign(provider_flag=flags)
@@ -201,6 +202,7 @@ def test_without_a_reference_the_concentration_stays():
     assert normalise_oxygen([35.0, 35.0], [8.2, 21.0], np.nan).tolist() == [35.0, 35.0]
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.floats(0, 1000), st.floats(0, 20.8), st.floats(1, 16))
 def test_at_the_reference_nothing_changes(c, o2, reference):
     assert normalise_oxygen([c], [reference], reference)[0] == pytest.approx(c)
