@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pandas as pd
 from sqlalchemy import Connection, delete, select
@@ -34,18 +34,28 @@ AIR = ("pm2_5", "pm10", "so2", "no2", "co", "o3")
 BOTH_EDITIONS_FROM = 2026
 
 
+#: station-months recomputed at a time; bounds memory on a backfill
+SITE_MONTHS = 1200
+
+
 @dataclass(frozen=True)
-class Month:
-    """One month of one kind of registered site, with those whose readings in it changed."""
+class Span:
+    """Neighbouring months of one year and kind of registered site, with the sites that changed in them."""
 
     kind: str
-    start: datetime
+    months: tuple[pd.Period, ...]
     sites: tuple[str, ...]
 
     @property
+    def start(self) -> datetime:
+        """First moment of the span."""
+        return datetime(self.months[0].year, self.months[0].month, 1)
+
+    @property
     def end(self) -> datetime:
-        """First moment after the month."""
-        return (self.start.replace(day=1) + timedelta(days=32)).replace(day=1)
+        """First moment after the span."""
+        last = self.months[-1]
+        return datetime(last.year + last.month // 12, last.month % 12 + 1, 1)
 
 
 @dataclass
@@ -79,15 +89,15 @@ def evaluate_district(connection: Connection, run: Run, district: District) -> E
     registry = registry_of(district)
     now = now_utc()
     years: dict[int, set[str]] = {}
-    for month in stale_months(connection, district):
-        if month.kind == "station":
-            _air_month(connection, district, registry, month, done, now)
-        elif month.kind == "section":
-            _water_month(connection, district, registry, month, done, now)
-            years.setdefault(month.start.year, set()).update(month.sites)
-        elif month.kind == "outlet":
-            _outlet_month(connection, district, registry, month, done, now)
-        run.tell(f"{district.name_zh} {_KIND[month.kind]} {month.start:%Y-%m} 已重算")
+    for span in stale_spans(connection, district):
+        if span.kind == "station":
+            _air(connection, district, registry, span, done, now)
+        elif span.kind == "section":
+            _water(connection, district, registry, span, done, now)
+            years.setdefault(span.start.year, set()).update(span.sites)
+        elif span.kind == "outlet":
+            _outlets(connection, district, registry, span, done, now)
+        run.tell(f"{district.name_zh} {_KIND[span.kind]} {span.months[0]}..{span.months[-1]} 已重算")
     for year, sites in sorted(years.items()):
         _water_year(connection, district, registry, year, sorted(sites), done, now)
     connection.execute(delete(stale_days).where(stale_days.c.district == district.key))
@@ -97,8 +107,8 @@ def evaluate_district(connection: Connection, run: Run, district: District) -> E
 _KIND = {"station": "空气站", "section": "断面", "outlet": "排口", "point": "点"}
 
 
-def stale_months(connection: Connection, district: District) -> list[Month]:
-    """Return the months to recompute, in order of kind and time; unregistered sites are not judged."""
+def stale_spans(connection: Connection, district: District) -> list[Span]:
+    """Return the months to recompute, neighbours together; sites in no registry are not judged."""
     query = (
         select(stale_days.c.site, stale_days.c.day).where(stale_days.c.district == district.key).distinct()
     )
@@ -106,12 +116,21 @@ def stale_months(connection: Connection, district: District) -> list[Month]:
     stale = stale.merge(district.sites[["key", "kind"]], left_on="site", right_on="key")
     if stale.empty:
         return []
-    stale["month"] = pd.to_datetime(stale["day"]).dt.to_period("M").dt.to_timestamp()
-    grouped = stale.groupby(["kind", "month"])["site"].unique()
-    return [
-        Month(str(kind), start.to_pydatetime(), tuple(sorted(sites)))
-        for (kind, start), sites in grouped.items()
-    ]
+    stale["month"] = pd.to_datetime(stale["day"]).dt.to_period("M")
+    spans: list[Span] = []
+    for (kind, month), found in stale.groupby(["kind", "month"])["site"].unique().items():
+        sites = tuple(sorted(found))
+        last = spans[-1] if spans else None
+        if last is not None and _joins(last, str(kind), month, sites):
+            spans[-1] = Span(last.kind, (*last.months, month), tuple(sorted({*last.sites, *sites})))
+        else:
+            spans.append(Span(str(kind), (month,), sites))
+    return spans
+
+
+def _joins(span: Span, kind: str, month: pd.Period, sites: tuple[str, ...]) -> bool:
+    neighbour = span.kind == kind and span.months[-1] + 1 == month and span.start.year == month.year
+    return neighbour and len({*span.sites, *sites}) * (len(span.months) + 1) <= SITE_MONTHS
 
 
 def section_readings(
@@ -132,19 +151,19 @@ def section_readings(
     return readings[usable(readings, use)].reset_index(drop=True)
 
 
-def _water_month(
+def _water(
     connection: Connection,
     district: District,
     registry: Registry,
-    month: Month,
+    span: Span,
     done: Evaluated,
     now: datetime,
 ) -> None:
-    sites = list(month.sites)
+    sites = list(span.sites)
     sections = sections_frame(district)
     sections = sections[sections["site"].isin(sites)]
-    span = (month.start, month.end)
-    readings = section_readings(connection, district, sites, *span, use="real-time-class")
+    days = (span.start, span.end)
+    readings = section_readings(connection, district, sites, *days, use="real-time-class")
     samples = classify_samples(readings, sections, registry=registry, mode="real-time")
     samples = samples.assign(
         period_kind="sample",
@@ -155,18 +174,20 @@ def _water_month(
         reason="",
         mode="real-time",
     )
-    period = f"{month.start:%Y-%m}"
-    readings = section_readings(connection, district, sites, *span, use="evaluation")
-    monthly = evaluate_sections(readings, sections, period, registry=registry)
+    readings = section_readings(connection, district, sites, *days, use="evaluation")
+    monthly = [evaluate_sections(readings, sections, str(month), registry=registry) for month in span.months]
     rows = pd.concat(
-        [_section_rows(district, samples), _section_rows(district, _periodic(monthly, "month"))],
+        [
+            _section_rows(district, samples),
+            *[_section_rows(district, _periodic(results, "month")) for results in monthly],
+        ],
         ignore_index=True,
     )
     scope = [
         section_results.c.district == district.key,
         section_results.c.site.in_(sites),
-        section_results.c.start >= month.start,
-        section_results.c.start < month.end,
+        section_results.c.start >= span.start,
+        section_results.c.start < span.end,
         section_results.c.period_kind.in_(["sample", "month"]),
     ]
     changed = replace_derived(connection, section_results, rows, scope=scope, key=SECTION_KEY, now=now)
@@ -216,11 +237,11 @@ def _water_year(
     )
 
 
-def _air_month(
+def _air(
     connection: Connection,
     district: District,
     registry: Registry,
-    month: Month,
+    span: Span,
     done: Evaluated,
     now: datetime,
 ) -> None:
@@ -228,8 +249,8 @@ def _air_month(
     hours = recall_readings(
         connection,
         district=district.key,
-        start=month.start,
-        end=month.end,
+        start=span.start,
+        end=span.end,
         sites=list(stations["site"]),
         parameters=AIR,
         periods=["1h"],
@@ -240,7 +261,7 @@ def _air_month(
     by_station = station_days(hours, registry=registry)
     by_district = district_days(by_station, stations, registry=registry)
     days = pd.concat([by_station, by_district], ignore_index=True)
-    scope = [air_days.c.district == district.key, air_days.c.day >= month.start, air_days.c.day < month.end]
+    scope = [air_days.c.district == district.key, air_days.c.day >= span.start, air_days.c.day < span.end]
     rows = days.assign(district=district.key)
     done.add(
         "air_days",
@@ -249,12 +270,12 @@ def _air_month(
         ),
     )
     index = daily_aqi(days, registry=registry)
-    if month.start.year >= BOTH_EDITIONS_FROM:
+    if span.start.year >= BOTH_EDITIONS_FROM:
         editions = [standard.id for standard in registry.of_topic("aqi")]
         index = pd.concat(
             [daily_aqi(days, registry=registry, edition=edition) for edition in editions], ignore_index=True
         )
-    scope = [aqi_days.c.district == district.key, aqi_days.c.day >= month.start, aqi_days.c.day < month.end]
+    scope = [aqi_days.c.district == district.key, aqi_days.c.day >= span.start, aqi_days.c.day < span.end]
     done.add(
         "aqi_days",
         replace_derived(
@@ -268,24 +289,24 @@ def _air_month(
     )
 
 
-def _outlet_month(
+def _outlets(
     connection: Connection,
     district: District,
     registry: Registry,
-    month: Month,
+    span: Span,
     done: Evaluated,
     now: datetime,
 ) -> None:
-    sites = list(month.sites)
-    judged = outlet_hours(connection, district, registry, sites, month.start, month.end)
+    sites = list(span.sites)
+    judged = outlet_hours(connection, district, registry, sites, span.start, span.end)
     notable = judged[~judged["verdict"].isin(["ok", "no-limit"])]
     rows = notable.assign(district=district.key, period_kind="hour", start=notable["observed_at"])
     scope = [
         outlet_results.c.district == district.key,
         outlet_results.c.site.in_(sites),
         outlet_results.c.period_kind == "hour",
-        outlet_results.c.start >= month.start,
-        outlet_results.c.start < month.end,
+        outlet_results.c.start >= span.start,
+        outlet_results.c.start < span.end,
     ]
     key = ("district", "site", "parameter", "period_kind", "start")
     done.add(
