@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from indicators.emission_mass import capture_rate, mass
 from indicators.emission_months import outlet_months
 from indicators.emission_substitution import substitute
+from indicators.emission_summary import outlet_tonnes
 from indicators.emission_totals import totals
 from indicators.registry import default_registry
 
@@ -250,3 +253,26 @@ def daily(valid_days, parameter="flue_nox_norm", start="2025-03-01", length=31, 
 def test_a_month_of_an_outlet(frame, valid):
     found = outlet_months(frame, registry=REGISTRY).iloc[0]
     assert (found["value"], bool(found["valid"])) == (10.0, valid)
+
+
+def test_tonnes_of_a_day_rest_on_the_hours_before_it():
+    flags = np.full(2160, "N", dtype=object)
+    flags[1440 + 5 : 1440 + 10] = "D"
+    values = np.full(2160, 1000.0)
+    values[1440 - 1] = 2000.0
+    start = datetime(2025, 3, 2)
+    frame = gas(values, flags=flags, flow=1e6)
+    found = outlet_tonnes(frame, registry=REGISTRY, start=start, end=start + timedelta(days=1)).iloc[0]
+    # 19 measured hours of 1 t, 5 substituted by the largest of the last 180 valid hours: 2 t
+    assert found["parameter"] == "flue_nox_norm"
+    assert (found["hours"], found["open_hours"]) == (24, 0)
+    assert found["tonnes_measured"] == pytest.approx(19.0)
+    assert found["tonnes_substituted"] == pytest.approx(10.0)
+    assert found["tonnes"] == pytest.approx(29.0)
+    # the quarter so far: 1464 hours, 5 of them invalid
+    assert found["capture_rate"] == pytest.approx(1459 / 1464)
+
+
+def test_no_hours_no_tonnes():
+    empty = gas([1.0]).iloc[:0]
+    assert outlet_tonnes(empty, registry=REGISTRY, start=datetime(2025, 3, 2), end=datetime(2025, 3, 3)).empty
