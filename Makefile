@@ -42,7 +42,7 @@ realdata: setup
 	$(BIN)/python benchmarks/realdata.py
 
 bench: setup
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py $(ONLY)
 
 docs: setup
 	$(BIN)/python docs/build.py

@@ -20,6 +20,8 @@ import typer
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
+import cli_export
+import cli_warehouse
 from alerts.query import EpisodeNotFoundError, list_episodes, show_episode
 from alerts.rules import AlertRulesError
 from flows import answers, answers_air
@@ -44,6 +46,8 @@ app = typer.Typer(
 alerts_app = typer.Typer(no_args_is_help=True, help="预警事件 / episodes")
 quarantine_app = typer.Typer(no_args_is_help=True, help="隔离区 / quarantine")
 standards_app = typer.Typer(no_args_is_help=True, help="标准 / standards")
+cli_warehouse.register(app)
+cli_export.register(app)
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(standards_app, name="standards")
