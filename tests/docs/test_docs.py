@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import shutil
@@ -14,6 +15,10 @@ import typer.main
 from typer.testing import CliRunner
 
 from cli import app
+from indicators.registry import load_standards
+from sources.catalogue import LAYOUTS
+from vocabulary.parameters import parameters
+from vocabulary.reasons import reasons
 
 ROOT = Path(__file__).resolve().parents[2]
 READMES = ("README.md", "README.zh-CN.md")
@@ -147,6 +152,28 @@ def test_documents_name_no_machine() -> None:
         page for page in PAGES if re.search(r"(?<![\w.])/(home|work|tmp|root)/", page.read_text("utf-8"))
     ]
     assert not pages, f"paths of a machine in {[page.name for page in pages]}"
+
+
+def test_the_pages_made_from_data_hold_every_code_standard_and_command(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("docs_build", ROOT / "docs" / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    pages = {page.name: page.read_text("utf-8") for page in module.build(tmp_path)}
+    for name, wanted in (
+        ("parameters.md", parameters()),
+        ("reasons.md", reasons()),
+        ("standards.md", [record["id"] for record in load_standards().records()]),
+        ("expectations.md", LAYOUTS),
+        ("commands.md", [" ".join(path) for path in known_commands()]),
+    ):
+        assert all(
+            re.search(rf"^(## |\| ){re.escape(key)}( |$)", pages[name], re.MULTILINE) for key in wanted
+        )
+    tables = [table for text in pages.values() for table in re.findall(r"(?:^\| .*\n)+", text, re.MULTILINE)]
+    widths = [{len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()} for table in tables]
+    assert all(len(width) == 1 for width in widths), "a cell broke its table"
 
 
 # the records: what the tables of docs/reference/records.md say and what the commands give
