@@ -1,0 +1,220 @@
+"""The same night on a real Prefect server: deployed, scheduled, run by a worker, seen through its API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from flows.run import DONE, FAILED
+from tests.flows.prefect_server import (
+    ECOPLAN,
+    PREFECT,
+    Server,
+    run_command,
+    running,
+    started_server,
+    wait_for,
+)
+from tests.flows.slices import Slice, proof_of, rows, run_night, sure_hash, tiny_slice
+
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server"), pytest.mark.timeout(400)]
+
+RUN_DATE = "2026-03-26"
+#: 02:30 in Asia/Shanghai, the time of the nightly schedule
+DUE_UTC = (18, 30)
+
+
+@dataclass(frozen=True)
+class ServedNight:
+    """A night that a worker has run from the deployment, as the server knows it."""
+
+    server: Server
+    made: Slice
+    flow_run: dict[str, Any]
+    deploy_said: str
+
+
+def with_empty_export(made: Slice) -> Slice:
+    """Add an export without a byte: it is refused, which is a finding for a person."""
+    (made.folder("chiping", "air-quotsoft") / "china_sites_20250311.csv").touch()
+    return made
+
+
+def finished(server: Server, **of: Any) -> dict[str, Any] | None:
+    """Return the last flow run that a filter finds once it has ended."""
+    found = server.ask("flow_runs/filter", flow_runs=of, sort="START_TIME_DESC", limit=1)
+    ended = [run for run in found if run["state_type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}]
+    return ended[0] if ended else None
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of this module's own."""
+    with started_server(tmp_path_factory.mktemp("prefect")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def served(server: Server, tmp_path_factory: pytest.TempPathFactory) -> ServedNight:
+    """A night by hand: pool, deployments, worker and run, as the head of prefect.yaml tells."""
+    folder = tmp_path_factory.mktemp("served")
+    made = with_empty_export(tiny_slice(folder))
+    server.prefect("work-pool", "create", "ecoplan", "--type", "process")
+    environment = server.environment | made.environment() | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
+    worker = (PREFECT, "worker", "start", "--pool", "ecoplan")
+    with running(*worker, environment=environment, log=folder / "worker.log"):
+        said = server.prefect("deploy", "--all")
+        parameters = ("--param", f'run_date="{RUN_DATE}"', "--param", 'district=["chiping"]')
+        server.prefect("deployment", "run", "nightly/nightly", *parameters, "--tag", "by-hand")
+        flow_run = wait_for(
+            "finished flow run", lambda: finished(server, tags={"all_": ["by-hand"]}), seconds=200
+        )
+    return ServedNight(server, made, flow_run, said)
+
+
+def test_the_deployed_night_completes_and_says_there_are_findings(served: ServedNight) -> None:
+    state = served.flow_run["state"]
+    assert (state["type"], state["name"]) == ("COMPLETED", "Findings"), state["message"]
+    assert served.flow_run["name"] == f"nightly {RUN_DATE}"
+    assert served.flow_run["parameters"] == {"run_date": RUN_DATE, "district": ["chiping"]}
+    told = rows(served.made.settings(), "select kind, status, run_date from runs").to_dict("records")
+    assert [(run["kind"], run["status"], f"{run['run_date']:%Y-%m-%d}") for run in told] == [
+        ("nightly", "findings", RUN_DATE)
+    ]
+
+
+def test_its_tasks_are_units_of_work_not_rows(served: ServedNight) -> None:
+    tasks = served.server.ask(
+        "task_runs/filter",
+        flow_runs={"id": {"any_": [served.flow_run["id"]]}},
+        sort="EXPECTED_START_TIME_ASC",
+    )
+    assert {task["state_type"] for task in tasks} == {"COMPLETED"}
+    assert [task["name"].split(" 20")[0] for task in tasks] == [
+        "收取 chiping/air-quotsoft",
+        "入库 chiping/air-quotsoft",
+        "收取 chiping/water-cnemc-api",
+        "入库 chiping/water-cnemc-api",
+        "重算与预警 chiping",
+        "发送消息",
+        "发布报告",
+    ]
+
+
+def test_the_served_night_leaves_what_a_plain_night_leaves(served: ServedNight, tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    _, status = run_night(served.made, plain, run_date=datetime.fromisoformat(RUN_DATE).date())
+    assert status == 1
+    assert sure_hash(served.made.settings()) == sure_hash(served.made.settings(plain))
+
+
+def test_the_summary_is_an_artifact_of_the_run(served: ServedNight) -> None:
+    (artifact,) = served.server.ask(
+        "artifacts/filter", artifacts={"flow_run_id": {"any_": [served.flow_run["id"]]}}
+    )
+    assert artifact["key"] == "ecoplan-nightly"
+    assert artifact["type"] == "markdown"
+    assert "| chiping | air-quotsoft | 3 | 0 | 2 | 1 |" in artifact["data"]
+
+
+def test_progress_is_in_the_log_of_the_flow_run(served: ServedNight) -> None:
+    # log lines leave the run in batches and may come after its final state
+    def lines() -> list[str] | None:
+        found = served.server.ask("logs/filter", logs={"flow_run_id": {"any_": [served.flow_run["id"]]}})
+        told = [
+            line["message"] for line in found if "air-quotsoft" in line["name"] or "份" in line["message"]
+        ]
+        return told or None
+
+    assert any("2025-03" in line for line in wait_for("progress", lines, seconds=30))
+
+
+def test_the_cron_deployment_gets_scheduled_runs(served: ServedNight) -> None:
+    of = {"state": {"type": {"any_": ["SCHEDULED"]}}}
+    deployment = {"name": {"any_": ["nightly"]}}
+
+    def scheduled() -> list[dict[str, Any]] | None:
+        return (
+            served.server.ask(
+                "flow_runs/filter", flow_runs=of, deployments=deployment, sort="EXPECTED_START_TIME_ASC"
+            )
+            or None
+        )
+
+    runs = wait_for("scheduled nights", scheduled, seconds=30)
+    due = [datetime.fromisoformat(run["expected_start_time"]).astimezone(UTC) for run in runs]
+    assert {(moment.hour, moment.minute) for moment in due} == {DUE_UTC}
+    assert all(run["auto_scheduled"] for run in runs)
+    assert due[0] - datetime.now(UTC) <= timedelta(days=1), "the next one is the next night"
+    assert {later - earlier for earlier, later in pairwise(due)} == {timedelta(days=1)}
+
+
+def test_deployments_are_as_written(served: ServedNight) -> None:
+    assert served.deploy_said.count("successfully created") == 2
+    found = {item["name"]: item for item in served.server.ask("deployments/filter")}
+    assert set(found) == {"nightly", "backfill"}
+    (schedule,) = found["nightly"]["schedules"]
+    assert schedule["active"]
+    assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("30 2 * * *", "Asia/Shanghai")
+    assert found["backfill"]["schedules"] == []
+    for deployment in found.values():
+        assert deployment["work_pool_name"] == "ecoplan"
+        assert deployment["global_concurrency_limit"]["limit"] == 1
+        assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+    assert set(found["backfill"]["parameter_openapi_schema"]["required"]) == {"first", "last"}
+    assert found["nightly"]["parameter_openapi_schema"].get("required", []) == []
+
+
+def test_the_server_turns_wrong_parameters_away(served: ServedNight) -> None:
+    words = ("deployment", "run", "nightly/nightly", "--param", 'district="chiping"')
+    done = run_command(PREFECT, *words, environment=served.server.environment)
+    assert done.returncode != 0
+    assert "district" in done.stdout + done.stderr
+
+
+def test_the_page_of_the_server_opens(server: Server) -> None:
+    answer = requests.get(server.address, timeout=30)
+    assert answer.status_code == 200
+    assert "<html" in answer.text.lower()
+
+
+def test_a_second_night_by_command_finds_nothing_new_and_completes(served: ServedNight) -> None:
+    environment = served.server.environment | served.made.environment()
+    before = sure_hash(served.made.settings())
+    done = run_command(ECOPLAN, "nightly", "--date", RUN_DATE, environment=environment)
+    assert (done.returncode, done.stderr) == (DONE, ""), done.stdout
+    run = finished(served.server, name={"any_": [f"nightly {RUN_DATE}"]})
+    assert run is not None
+    assert run["id"] != served.flow_run["id"]
+    assert (run["state"]["type"], run["state"]["name"]) == ("COMPLETED", "Completed")
+    assert run["parameters"] == {"run_date": RUN_DATE, "district": None, "dry_run": False}
+    assert sure_hash(served.made.settings()) == before
+
+
+def test_a_failing_source_is_tried_again_and_never_stops_the_others(server: Server, tmp_path: Path) -> None:
+    made = tiny_slice(tmp_path)
+    air = made.folder("chiping", "air-quotsoft")
+    air.rename(air.with_name("moved-away"))
+    environment = server.environment | made.environment() | {"ECOPLAN_RETRY_SECONDS": "[0.1, 0.2]"}
+    words = ("--from", "2025-01-01", "--to", "2026-03-31", "--district", "chiping")
+    done = run_command(ECOPLAN, "backfill", *words, environment=environment)
+    assert done.returncode == FAILED, done.stdout + done.stderr
+    run = finished(server, name={"any_": ["backfill 2025-01-01 2026-03-31"]})
+    assert run is not None
+    assert run["state"]["type"] == "FAILED"
+    assert "chiping/air-quotsoft" in run["state"]["message"]
+    tasks = server.ask("task_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
+    runs = {task["name"]: (task["state_type"], task["run_count"]) for task in tasks}
+    assert runs["收取 chiping/air-quotsoft"] == ("FAILED", 3)
+    assert runs["收取 chiping/water-cnemc-api"] == ("COMPLETED", 1)
+    assert runs["发布报告"][0] == "COMPLETED"
+    proof = proof_of(made.settings())
+    assert proof["ok"]
+    assert proof["deliveries"] == 3
