@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,7 +25,7 @@ import cli_export
 import cli_warehouse
 from alerts.query import EpisodeNotFoundError, list_episodes, show_episode
 from alerts.rules import AlertRulesError
-from flows import answers, answers_air
+from flows import answers, answers_air, answers_emissions
 from flows.gather import OneOffError
 from flows.night import fill_back, load_files, night
 from flows.proof import prove
@@ -34,6 +35,7 @@ from indicators.registry import NoStandardError, StandardFileError, load_standar
 from reports import terminal
 from sources.catalogue import UnknownSourceError
 from vocabulary.district import DistrictError
+from vocabulary.reasons import reasons
 from warehouse.engine import Warehouse, WarehouseError
 
 app = typer.Typer(
@@ -263,7 +265,9 @@ def emissions(
 ) -> None:
     """排口小时达标判定 / hours of outlets against their limits."""
     with _reading([district]) as (connection, districts):
-        records = answers.emissions(connection, districts[district], period, as_of=answers.as_of_utc(as_of))
+        records = answers_emissions.emissions(
+            connection, districts[district], period, as_of=answers.as_of_utc(as_of)
+        )
     _show(records, as_json, (), f"排口 {district} {period}")
 
 
@@ -293,7 +297,9 @@ def indicators(
 @alerts_app.command("list")
 def alerts_list(
     district: Annotated[str | None, typer.Option(help="区划 / district key")] = None,
-    state: Annotated[str | None, typer.Option(help="firing | acknowledged | resolved")] = None,
+    state: Annotated[
+        Literal["firing", "acknowledged", "resolved", "annulled"] | None, typer.Option(help="状态 / state")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """列出预警事件 / list episodes."""
@@ -324,6 +330,10 @@ def quarantine_list(
     as_json: Json = False,
 ) -> None:
     """列出隔离的单元格及原因 / list quarantined cells with their reasons."""
+    if code is not None and code not in reasons():
+        raise typer.BadParameter(
+            f"没有原因代码 {code}，已有 / no such reason code, known: {', '.join(sorted(reasons()))}"
+        )
     with _reading([district] if district else None) as (connection, _):
         records = answers.quarantine_list(connection, district, code=code, limit=limit)
     columns = "id district source delivery row column site parameter observed_at raw code reason_zh"
@@ -385,6 +395,30 @@ def standards_show(
 
 def main() -> None:
     """Run the command; every expected error is one line on stderr with its exit status."""
+    try:
+        _set_environment()
+        status = app(standalone_mode=False)
+    except typer.TyperException as error:
+        _end(_usage(error), error.exit_code)
+    except typer.Abort:
+        _end("已中止 / aborted", FINDINGS)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"ECOPLAN_{fault['loc'][0]!s}".upper() + f": {fault['msg']}" for fault in error.errors()
+        )
+        _end(f"设置有误 / a setting is wrong: {faults}", USAGE)
+    except _USAGE_ERRORS as error:
+        _end(str(error), USAGE)
+    except (WarehouseError, SQLAlchemyError) as error:
+        _end(str(error), REFUSED)
+    except OSError as error:
+        _end(str(error), FAILED)
+    # a command that ends by itself returns nothing, one that was left by typer.Exit its status
+    sys.exit(status or DONE)
+
+
+def _set_environment() -> None:
+    """Set what Prefect reads from the environment, where nobody has set it."""
     for name, value in (
         ("PREFECT_SERVER_ANALYTICS_ENABLED", "false"),
         ("DO_NOT_TRACK", "1"),
@@ -394,18 +428,16 @@ def main() -> None:
     ):
         os.environ.setdefault(name, value)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    try:
-        app(standalone_mode=True)
-    except _USAGE_ERRORS as error:
-        _end(error, USAGE)
-    except (WarehouseError, SQLAlchemyError) as error:
-        _end(error, REFUSED)
-    except OSError as error:
-        _end(error, FAILED)
 
 
-def _end(error: Exception, exit_status: int) -> None:
-    typer.echo(f"ecoplan: {terminal.plain(error)}", err=True)
+def _usage(error: typer.TyperException) -> str:
+    """Say what is wrong with the command line and where its help is."""
+    context = getattr(error, "ctx", None)
+    return f"{error.format_message()} ({context.command_path if context else 'ecoplan'} --help)"
+
+
+def _end(message: str, exit_status: int) -> NoReturn:
+    typer.echo(f"ecoplan: {terminal.plain(message)}", err=True)
     sys.exit(exit_status)
 
 

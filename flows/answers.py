@@ -10,9 +10,8 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, func, select
 
-from flows.evaluate import outlet_hours, registry_of, section_readings, sections_frame
+from flows.evaluate import registry_of, section_readings, sections_frame
 from flows.settings import Settings
-from indicators.registry import Registry
 from indicators.water_class import classify_samples
 from indicators.water_evaluation import evaluate_sections
 from vocabulary.clock import now_utc, utc_of_wall, wall_time
@@ -122,37 +121,6 @@ def sections(
         "known_at"
     )
     return as_records(found[keys.split()])
-
-
-def emissions(
-    connection: Connection, district: District, period: str, *, as_of: datetime | None = None
-) -> list[dict[str, Any]]:
-    """Return, for every outlet and limited item: hours judged, exceedances, warnings, hours left out."""
-    registry: Registry = registry_of(district)
-    outlets = district.sites[district.sites["kind"] == "outlet"]
-    start, end = bounds(period)
-    judged = outlet_hours(connection, district, registry, list(outlets["key"]), start, end, as_of=as_of)
-    judged = judged[judged["verdict"] != "no-limit"]
-    counts = judged.pivot_table(
-        index=["site", "parameter"], columns="verdict", values="observed_at", aggfunc="count", fill_value=0
-    )
-    counts = counts.reindex(
-        columns=["ok", "exceed_hour", "warn_hour", "excluded"], fill_value=0
-    ).reset_index()
-    worst = judged[judged["verdict"] != "excluded"].groupby(["site", "parameter"])["value"].max()
-    counts = counts.merge(worst.rename("highest").reset_index(), on=["site", "parameter"], how="left")
-    limits = judged.groupby(["site", "parameter"])[["limit", "clause"]].last().reset_index()
-    counts = counts.merge(limits, on=["site", "parameter"])
-    counts["hours_judged"] = counts[["ok", "exceed_hour", "warn_hour"]].sum(axis=1)
-    names = outlets[["key", "name", "enterprise"]].rename(columns={"key": "site"})
-    counts = counts.merge(names, on="site").assign(
-        district=district.key, period=period, known_at=known_at(as_of)
-    )
-    keys = (
-        "district site name enterprise period parameter hours_judged exceed_hour warn_hour excluded highest limit "
-        "clause known_at"
-    )
-    return as_records(counts[keys.split()])
 
 
 def indicators(

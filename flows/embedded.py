@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from flows.run import Run, chosen_districts
@@ -55,8 +60,15 @@ def run_flow(name: str, parameters: dict[str, Any], tell: Callable[[str], None])
     """
     settings = Settings()
     chosen_districts(settings, parameters.get("district"))
-    flow = _prepared(name, settings)
+    with _ending_in_order():
+        flow = _prepared(name, settings)
+        return _carried_out(name, flow, parameters, tell)
 
+
+def _carried_out(
+    name: str, flow: Any, parameters: dict[str, Any], tell: Callable[[str], None]
+) -> tuple[Run, int]:
+    """Run the flow; what ended it before its run was concluded is raised here."""
     from flows.shell import LAST_RUN, LISTENER  # noqa: PLC0415  # Prefect takes seconds to import
 
     token = LISTENER.set(tell)
@@ -70,6 +82,23 @@ def run_flow(name: str, parameters: dict[str, Any], tell: Callable[[str], None])
         state.result(raise_on_failure=True)
         raise FlowError(f"{name}: {state.type.value}: {state.message}")
     return run, run.summary.exit_status
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Let SIGTERM end this process by way of its exit: killed outright, the embedded server would stay."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 def _prepared(name: str, settings: Settings) -> Any:

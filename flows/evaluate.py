@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, select
 from flows.run import Run
 from indicators.air_aqi import daily_aqi
 from indicators.air_days import district_days, station_days
+from indicators.emission_days import judge_outlet_days
 from indicators.emission_hours import judge_outlet_hours
 from indicators.registry import Registry, load_standards
 from indicators.water_class import classify_samples
@@ -298,13 +299,19 @@ def _outlets(
     now: datetime,
 ) -> None:
     sites = list(span.sites)
-    judged = outlet_hours(connection, district, registry, sites, span.start, span.end)
-    notable = judged[~judged["verdict"].isin(["ok", "no-limit"])]
-    rows = notable.assign(district=district.key, period_kind="hour", start=notable["observed_at"])
+    hours = recall_readings(
+        connection, district=district.key, start=span.start, end=span.end, sites=sites, periods=["1h"]
+    )
+    by_hour = judge_outlet_hours(hours, district.permit_limits, registry=registry)
+    by_hour = by_hour.assign(period_kind="hour", start=by_hour["observed_at"])
+    by_day = judge_outlet_days(hours, district.permit_limits, registry=registry)
+    by_day = by_day.assign(period_kind="day", start=by_day["day"])
+    judged = pd.concat([by_hour, by_day], ignore_index=True)
+    # what is plainly within its limit is not kept: it can be recomputed and would only fill the table
+    rows = judged[~judged["verdict"].isin(["ok", "no-limit"])].assign(district=district.key)
     scope = [
         outlet_results.c.district == district.key,
         outlet_results.c.site.in_(sites),
-        outlet_results.c.period_kind == "hour",
         outlet_results.c.start >= span.start,
         outlet_results.c.start < span.end,
     ]
@@ -312,25 +319,3 @@ def _outlets(
     done.add(
         "outlet_results", replace_derived(connection, outlet_results, rows, scope=scope, key=key, now=now)
     )
-
-
-def outlet_hours(
-    connection: Connection,
-    district: District,
-    registry: Registry,
-    sites: list[str],
-    start: datetime,
-    end: datetime,
-    as_of: datetime | None = None,
-) -> pd.DataFrame:
-    """Judge the hours of outlets against their permit limits."""
-    hours = recall_readings(
-        connection,
-        district=district.key,
-        start=start,
-        end=end,
-        sites=sites,
-        periods=["1h"],
-        as_of=as_of,
-    )
-    return judge_outlet_hours(hours, district.permit_limits, registry=registry)

@@ -13,7 +13,7 @@ import pandas as pd
 from flows.run import Run
 from sources.catalogue import layout_of
 from sources.delivery import Delivery, delivery_name
-from sources.landing import Landed, LandingZone
+from sources.landing import Landed, LandingError, LandingZone
 from sources.listing import Candidate, list_folder
 from sources.pull import HttpSource, Limits, Mark, NotModified, Pulled, PullError, pull_http
 from vocabulary.clock import now_utc, wall_time
@@ -88,7 +88,7 @@ def gather(
         if files is None:
             offered = list_folder(source.folder(run.settings.base()), source.pattern, source.key)
         else:
-            offered = [_one_off(path) for path in files]
+            offered = [one_off(path) for path in files]
         offered = [item for item in offered if window.holds(layout.partition(item.name))]
         gathered = _take(run, offered, ledger, marks)
     if gathered.marks and not run.dry_run and files is None:
@@ -131,7 +131,7 @@ def _memory(run: Run, district: District, source: Source) -> tuple[set[str], pd.
         )
 
 
-def _one_off(path: Path) -> Candidate:
+def one_off(path: Path) -> Candidate:
     """Return a file of the command line as a candidate; its name keeps the folders that may date it."""
     if not path.is_file():
         raise OneOffError(f"没有这个文件 {path} / no such file: {path}")
@@ -163,12 +163,16 @@ def _take(run: Run, offered: list[Candidate], ledger: set[str], marks: pd.DataFr
             taken.known += 1
             continue
         modified_at = wall_time(datetime.fromtimestamp(item.modified_ns / 1e9, UTC).replace(tzinfo=None))
-        if run.dry_run:
-            content = item.path.read_bytes()
-            sha256 = hashlib.sha256(content).hexdigest()
-            piece = Landed(sha256, len(content), item.path, item.name, modified_at, known=False)
-        else:
-            piece = zone.land(item.path, name=item.name, modified_at=modified_at)
+        try:
+            if run.dry_run:
+                content = item.path.read_bytes()
+                sha256 = hashlib.sha256(content).hexdigest()
+                piece = Landed(sha256, len(content), item.path, item.name, modified_at, known=False)
+            else:
+                piece = zone.land(item.path, name=item.name, modified_at=modified_at)
+        except (LandingError, OSError) as error:  # one file that cannot be read stops no other
+            taken.failures.append(f"{item.name}: {error}")
+            continue
         taken.marks.append(_mark(item.address, piece.sha256, item.size, item.modified_ns))
         taken.keep(piece, ledger)
     return taken

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from flows.gather import Window
+from flows.gather import OneOffError, Window, one_off
 from flows.run import FAILED, Run, close_run, open_run
 from flows.settings import Settings
 from flows.way import Do, Wish, plainly, walk
@@ -50,7 +50,7 @@ def fill_back(
 
     Without `only_missing` the days of the range are recomputed even where nothing new came in.
     """
-    run = open_run(settings, "backfill", districts=districts, dry_run=dry_run, tell=tell)
+    run = open_run(settings, "backfill", districts=districts, source=source, dry_run=dry_run, tell=tell)
     if not only_missing and not dry_run:
         with run.warehouse.begin() as connection:
             for district in run.districts:
@@ -71,7 +71,11 @@ def load_files(
     tell: Callable[[str], None] = lambda _line: None,
 ) -> tuple[Run, int]:
     """Load one-off files of one district's source through the same way; tells as a night would."""
-    run = open_run(settings, "load", districts=[district], dry_run=dry_run, tell=tell)
+    if not files:
+        raise OneOffError("没有可入库的文件 / no files to load")
+    for path in files:
+        one_off(path)
+    run = open_run(settings, "load", districts=[district], source=source, dry_run=dry_run, tell=tell)
     wish = Wish(source=source, files=tuple(files))
     return run, _finish(run, wish, plainly)
 

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import insert, update
 
 from flows.settings import Settings
+from sources.catalogue import UnknownSourceError
 from vocabulary.clock import now_utc, today
 from vocabulary.district import District, load_districts
 from warehouse.engine import Warehouse
@@ -125,17 +126,30 @@ def chosen_districts(settings: Settings, wanted: list[str] | None) -> dict[str, 
     return {key: known[key] for key in wanted}
 
 
+def known_source(districts: dict[str, District], wanted: str) -> None:
+    """Raise UnknownSourceError unless one of the districts has the source."""
+    known = sorted({source.key for district in districts.values() for source in district.sources})
+    if wanted not in known:
+        raise UnknownSourceError(
+            f"{'、'.join(districts)} 没有来源 {wanted}，已有 {', '.join(known)} / no source {wanted}, "
+            f"known: {', '.join(known)}"
+        )
+
+
 def open_run(
     settings: Settings,
     kind: str,
     *,
     districts: list[str] | None = None,
+    source: str | None = None,
     run_date: date | None = None,
     dry_run: bool = False,
     tell: Callable[[str], None] = lambda _line: None,
 ) -> Run:
     """Begin a run; without a date, example districts use their own run date and others today."""
     chosen = chosen_districts(settings, districts)
+    if source is not None:
+        known_source(chosen, source)
     if run_date is None:
         own = [district.run_date for district in chosen.values() if district.run_date is not None]
         run_date = max(own) if own and len(own) == len(chosen) else today()

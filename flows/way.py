@@ -21,9 +21,14 @@ from flows.ingest import batches, ingest
 from flows.progress import record_indicators
 from flows.publish import publish
 from flows.run import Run, SourceReport
+from sources.landing import LandingError
+from sources.pull import PullError
 from vocabulary.district import District, Source
 
 log = logging.getLogger(__name__)
+
+#: what a source may fail of without a defect of the program: its message says all, no trace is wanted
+_EXPECTED = (PullError, LandingError, OSError)
 
 #: carries out one named step: name, the function, its arguments
 Do = Callable[..., Any]
@@ -88,6 +93,8 @@ def _walk_source(run: Run, district: District, source: Source, wish: Wish, do: D
                 report,
             )
             run.tell(f"{district.name_zh} {source.title_zh} {span}：{len(batch)} 份已入库")
+    except _EXPECTED as error:
+        report.failure = str(error)
     except (
         Exception
     ) as error:  # one failing source must not stop the others; it is reported, and the run fails
