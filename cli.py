@@ -399,6 +399,8 @@ def main() -> None:
         _set_environment()
         status = app(standalone_mode=False)
     except typer.TyperException as error:
+        if not error.format_message():  # a command without its sub-command has shown its help
+            sys.exit(error.exit_code)
         _end(_usage(error), error.exit_code)
     except typer.Abort:
         _end("已中止 / aborted", FINDINGS)
