@@ -1,0 +1,12 @@
+"""`make realdata`: see benchmarks/realdata_run.py."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    # a script finds its own folder first, where files are named after the rooms they measure
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    sys.exit(importlib.import_module("benchmarks.realdata_run").main())

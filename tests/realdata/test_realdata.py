@@ -1,0 +1,88 @@
+"""Real exports the project's own way: the balance to the cell, and what their publishers published.
+
+Loads a stated part of $ECOPLAN_REALDATA (default ../shared/data beside the repository): of every folder
+the first 40 files by name. `make realdata` loads everything.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.realdata_district import facts, layouts
+from benchmarks.realdata_load import count_cells, load
+from benchmarks.realdata_run import Outcome, evaluate, real_data, short_of, write
+
+pytestmark = [pytest.mark.realdata, pytest.mark.xdist_group("realdata")]
+
+FILES_OF_A_FOLDER = 40
+#: keys that stand in realdata.json whatever was loaded
+STABLE = (
+    "air_hourly_aqi_complete",
+    "air_24h_means",
+    "air_o3_8h",
+    "air_mda8",
+    "air_feed_aqi",
+    "water_class_api",
+    "water_class_csv",
+)
+
+
+def rest(_folder: str, names: list[str]) -> list[str]:
+    """Names of a folder that are not taken."""
+    files = sorted(name for name in names if Path(name).suffix in {".csv", ".json"})
+    return files[FILES_OF_A_FOLDER:]
+
+
+@pytest.fixture(scope="module")
+def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = real_data()
+    if not layouts(data):
+        pytest.skip(f"real exports are not here: {data} (set ECOPLAN_REALDATA)")
+    folder = tmp_path_factory.mktemp("realdata") / "data"
+    shutil.copytree(data, folder, ignore=rest)
+    # what lies there may be read-only
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outcome(part: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
+    folder = tmp_path_factory.mktemp("night")
+    yield evaluate(part, load(part, folder))
+    shutil.rmtree(folder)
+
+
+@pytest.mark.timeout(600)
+def test_the_ledger_holds_to_the_cell(part: Path, outcome: Outcome) -> None:
+    proof = outcome.loaded.proof
+    print({name: proof[name] for name in ("deliveries", "cells_in", "new", "revised", "quarantined")})
+    assert proof["ok"]
+    assert outcome.loaded.faults == []
+    cells = sum(count_cells(path, layout) for layout in layouts(part) for path in layout.files())
+    assert proof["cells_in"] == cells
+
+
+@pytest.mark.parametrize("name", list(facts()["rate"]))
+def test_published_figures_are_reproduced(outcome: Outcome, name: str) -> None:
+    found = outcome.rates[name]
+    print(f"{name}: {found['agree']} of {found['rows']} rows agree")
+    assert short_of({name: found}) == []
+
+
+def test_the_stale_class_of_the_release_is_told_and_counted(outcome: Outcome) -> None:
+    found = outcome.rates["water_class_csv"]
+    # most of what is left is the release's own defect: the class of the section's reading before
+    assert found["stale_class"] > (found["rows"] - found["agree"]) / 2
+
+
+def test_rates_are_written_under_stable_keys(outcome: Outcome, tmp_path: Path) -> None:
+    rates = json.loads(write(tmp_path, outcome).read_text("utf-8"))
+    assert set(STABLE) <= set(rates)
+    assert all({"rows", "agree", "rate"} <= set(rate) for rate in rates.values())
+    assert all(rate["rate"] == rate["agree"] / rate["rows"] for rate in rates.values())
