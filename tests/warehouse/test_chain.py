@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pandas as pd
 from hypothesis import given, settings
@@ -86,7 +87,7 @@ def test_any_order_and_grouping_gives_the_revisions_of_the_plain_definition(
     order = data.draw(st.permutations(said))
     cuts = sorted(data.draw(st.sets(st.integers(1, len(said)), max_size=4)) | {0, len(said)})
     stored = _empty()
-    for step, (begin, end) in enumerate(zip(cuts, cuts[1:], strict=False)):
+    for step, (begin, end) in enumerate(pairwise(cuts)):
         stored = _apply(stored, _statements(order[begin:end]), _AT + timedelta(days=step))
     assert _revisions(stored) == _plain(said)
 
