@@ -181,7 +181,7 @@ def test_the_pages_made_from_data_hold_every_code_standard_and_command(tmp_path:
 _EXPORTS = {
     "air": ("china_sites_20250610.csv", "china_sites_20250611.csv"),
     "water/sections": ("山东省/茌新河示例断面/2025-07/茌新河示例断面.csv",),
-    "outlets": ("CPDA001/CPDA001_2026-03.csv",),
+    "outlets": ("CPDA001/CPDA001_2026-03.csv", "CPDW001/CPDW001_2026-03.csv"),
 }
 
 #: heading in records.md -> the command and how to choose its records
@@ -223,7 +223,7 @@ def documented() -> dict[str, dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Environment of a small warehouse: two days of air, a month of a section and of an outlet."""
+    """Environment of a small warehouse: two days of air, a month of a section and of two outlets."""
     folder = tmp_path_factory.mktemp("records")
     district = folder / "districts" / "chiping"
     shutil.copytree(ROOT / "districts" / "chiping", district)
