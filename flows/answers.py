@@ -22,12 +22,30 @@ from warehouse import bulk
 from warehouse.recall import believed, recall_table
 from warehouse.schema import deliveries, episodes, indicator_results, quarantine, readings, runs, series
 
+_NUMBER = re.compile(r"^-?\d+(\.\d+)?$")
 _PERIOD = re.compile(r"^\d{4}(-Q[1-4]|-\d{2}(-\d{2})?)?$")
 _DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
 
 class PeriodError(ValueError):
     """A period on the command line is not one of those known."""
+
+
+def _with_silent(found: pd.DataFrame, sections: pd.DataFrame, period: str) -> pd.DataFrame:
+    """Add the registered sections of which the period has no reading: silence must not look like absence."""
+    silent = sections[~sections["site"].isin(found["site"])]
+    if silent.empty:
+        return found
+    rows = silent[["site", "target_class"]].assign(
+        period=period,
+        items_used=0,
+        worst="",
+        multiples="",
+        standard="",
+        **{"class": pd.NA, "attained": pd.NA},
+    )
+    together = rows if found.empty else pd.concat([found.astype(object), rows.astype(object)])
+    return together.sort_values("site", kind="stable").reset_index(drop=True)
 
 
 def as_of_utc(text: str | None) -> datetime | None:
@@ -113,6 +131,7 @@ def sections(
         found["period"] = found["observed_at"].dt.strftime("%Y-%m-%dT%H:%M")
     else:
         found = evaluate_sections(measured, frame, period, registry=registry, standard=standard)
+        found = _with_silent(found, frame, period)
     sites = district.sites[["key", "name", "river"]].rename(columns={"key": "site"})
     found = found.merge(sites, on="site", how="left").assign(district=district.key, known_at=known_at(as_of))
     found["label"] = [class_sign(int(number)) if pd.notna(number) else "" for number in found["class"]]
@@ -141,7 +160,16 @@ def indicators(
         "district plan indicator name period value unit numerator denominator valid target baseline status "
         "projection low high remaining standard known_at reason_zh reason_en"
     )
-    return as_records(rows[keys.split()])
+    records = as_records(rows[keys.split()])
+    for record in records:
+        for name in ("target", "baseline"):
+            record[name] = _number_or_text(record[name])
+    return records
+
+
+def _number_or_text(text: str) -> float | str:
+    """Return a plain number as a number; `44.85 %*` and 完成市下达任务 stay text."""
+    return float(text) if _NUMBER.match(text) else text
 
 
 def quarantine_list(

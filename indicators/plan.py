@@ -45,6 +45,10 @@ RESULT_DTYPES: dict[str, str] = {
 STATUSES = ("met", "on-track", "at-risk", "off-track", "not-applicable", "no-data", "target-pending")
 
 
+#: the unit of an indicator that is a ratio
+_PERCENT = "%"
+
+
 class PlanYearError(ValueError):
     """The year lies before the plan's first year: another plan judges it."""
 
@@ -187,8 +191,9 @@ def _record(
         "period": str(when.year),
         "value": value,
         "unit": indicator.unit,
-        "numerator": np.nan if fact is None else fact.numerator,
-        "denominator": np.nan if fact is None else fact.denominator,
+        # only a ratio has them: the sum behind a mean is no figure to show
+        "numerator": fact.numerator if fact is not None and indicator.unit == _PERCENT else np.nan,
+        "denominator": fact.denominator if fact is not None and indicator.unit == _PERCENT else np.nan,
         "valid": pd.NA if fact is None else fact.valid,
         "target": plain(target.value) if target.value is not None else target.text,
         "baseline": _baseline_text(plan, indicator),

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment
 
-from reports.terminal import STATUS
+from reports.terminal import STATUS, figure, plain
 
 
 def overview_html(summary: Mapping[str, Any], names: Mapping[str, str]) -> str:
@@ -22,6 +22,7 @@ def overview_html(summary: Mapping[str, Any], names: Mapping[str, str]) -> str:
         District key -> Chinese name.
     """
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.globals |= {"figure": figure, "plain": plain}
     template = environment.from_string(
         files("reports").joinpath("templates/overview.html").read_text("utf-8")
     )

@@ -95,6 +95,13 @@ def plain(value: object) -> str:
     return "".join(" " if unicodedata.category(sign)[0] == "C" else sign for sign in text)
 
 
+def figure(value: object, unit: str) -> str:
+    """Return an indicator's value as it is written: a ratio with its one decimal, 67.0 and not 67."""
+    if isinstance(value, float) and value == value and unit == "%":  # noqa: PLR0124  # not NaN
+        return f"{value:.1f}"
+    return plain(value)
+
+
 def heading(key: str, language: str = "zh") -> str:
     """Return the heading of a column."""
     return HEADINGS.get(key, (key, key))[_LANGUAGE[language]]
@@ -142,7 +149,7 @@ def show_indicators(
             Text(plain(record["name"])),
             Text(plain(record["unit"])),
             Text(plain(record["baseline"])),
-            plain(record["value"]),
+            figure(record["value"], str(record["unit"])),
             of,
             Text(plain(record["target"])),
             Text((label, english)[place], style=colour),

@@ -69,7 +69,7 @@ def test_bracketed_baselines_of_chiping_keep_their_own_unit():
 
 @pytest.mark.parametrize(
     ("key", "units"),
-    [("chiping", ["t", "t", "10⁴ mu"]), ("gaoxin", ["10⁴ t", "10⁴ t", "10⁴ km²"])],
+    [("chiping", ["t", "t", "万亩"]), ("gaoxin", ["万吨", "万吨", "万平方公里"])],
 )
 def test_units_differ_between_the_districts(key, units):
     assert [item.unit for item in load_district(ROOT / key).plans[0].indicator[18:]] == units
