@@ -102,7 +102,7 @@ def same(ours: pd.DataFrame, pure: pd.DataFrame, places: int = 3) -> None:
         np.testing.assert_array_equal(left, right)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32 - 1),
     missing=st.sampled_from([0.0, 0.1, 0.3, 0.8]),
