@@ -253,7 +253,10 @@ def air(
         records = answers_air.air(
             connection, districts[district], period, as_of=answers.as_of_utc(as_of), standard=standard
         )
-    _show(records, as_json, (), f"空气 {district} {period}")
+    columns = (
+        "parameter statistic value rounded n_valid n_days valid limit attained exceedance_multiple standard"
+    )
+    _show(records, as_json, columns.split(), f"空气 {district} {period}")
 
 
 @app.command()
@@ -268,7 +271,8 @@ def emissions(
         records = answers_emissions.emissions(
             connection, districts[district], period, as_of=answers.as_of_utc(as_of)
         )
-    _show(records, as_json, (), f"排口 {district} {period}")
+    columns = "site parameter hours_judged exceed_hour warn_hour excluded days_judged exceed_day highest limit tonnes"
+    _show(records, as_json, [*columns.split(), "capture_rate"], f"排口 {district} {period}")
 
 
 @app.command()
@@ -415,6 +419,9 @@ def main() -> None:
         _end(str(error), REFUSED)
     except OSError as error:
         _end(str(error), FAILED)
+    except Exception as error:  # a defect: its trace is for us, and its status must not read "findings"
+        logging.getLogger(__name__).exception("internal error")
+        _end(f"内部错误 / internal error: {type(error).__name__}: {error}", FAILED)
     # a command that ends by itself returns nothing, one that was left by typer.Exit its status
     sys.exit(status or DONE)
 

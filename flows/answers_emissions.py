@@ -55,6 +55,7 @@ def emissions(
     rows = rows.merge(names, on="site").assign(district=district.key, period=period, known_at=known_at(as_of))
     for name in ("days_judged", "exceed_day"):
         rows[name] = rows[name].fillna(0).astype("int64")
+    rows["open_hours"] = rows["open_hours"].astype("Int64")
     return as_records(rows[_COLUMNS.split()])
 
 
@@ -72,11 +73,5 @@ def _hours(hours: pd.DataFrame) -> pd.DataFrame:
 
 def _days(days: pd.DataFrame) -> pd.DataFrame:
     judged = days[days["verdict"].isin(["ok", "exceed_day"])]
-    grouped = judged.groupby(_KEY)["verdict"]
-    counts = pd.DataFrame(
-        {
-            "days_judged": grouped.count(),
-            "exceed_day": grouped.apply(lambda found: (found == "exceed_day").sum()),
-        }
-    )
-    return counts.reset_index()
+    judged = judged.assign(days_judged=1, exceed_day=(judged["verdict"] == "exceed_day").astype("int64"))
+    return judged.groupby(_KEY)[["days_judged", "exceed_day"]].sum().reset_index()
