@@ -26,7 +26,7 @@ import cli_warehouse
 from alerts.query import EpisodeNotFoundError, list_episodes, show_episode
 from alerts.rules import AlertRulesError
 from flows import answers, answers_air, answers_emissions
-from flows.gather import OneOffError
+from flows.gather import OneOffError, files_of
 from flows.night import fill_back, load_files, night
 from flows.proof import prove
 from flows.run import DONE, FAILED, FINDINGS, REFUSED, USAGE, Run, UnknownDistrictError, chosen_districts
@@ -190,7 +190,7 @@ def load(
     dry_run: DryRun = False,
 ) -> None:
     """把零散文件按同样的路径入库 / load one-off files through the same way."""
-    chosen = [found for path in files for found in _files_of(path)]
+    chosen = [found for path in files for found in files_of(path)]
     console = _console()
     run, status = load_files(
         Settings(),
@@ -201,12 +201,6 @@ def load(
         tell=lambda line: console.print(line, style="dim", markup=False),
     )
     _finish(console, run, status)
-
-
-def _files_of(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    return sorted(found for found in path.rglob("*") if found.is_file() and not found.name.startswith("."))
 
 
 @app.command()

@@ -131,6 +131,13 @@ def _memory(run: Run, district: District, source: Source) -> tuple[set[str], pd.
         )
 
 
+def files_of(path: Path) -> list[Path]:
+    """Return a path given on the command line as files: itself, or every file below a folder."""
+    if not path.is_dir():
+        return [path]
+    return sorted(found for found in path.rglob("*") if found.is_file() and not found.name.startswith("."))
+
+
 def one_off(path: Path) -> Candidate:
     """Return a file of the command line as a candidate; its name keeps the folders that may date it."""
     if not path.is_file():
