@@ -1,7 +1,7 @@
 """Real exports the project's own way: the balance to the cell, and what their publishers published.
 
 Loads a stated part of $ECOPLAN_REALDATA (default ../shared/data beside the repository): of every folder
-the first 40 files by name. `make realdata` loads everything.
+the first 25 files by name. `make realdata` loads everything.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks.realdata_run import Outcome, evaluate, real_data, short_of, writ
 
 pytestmark = [pytest.mark.realdata, pytest.mark.xdist_group("realdata")]
 
-FILES_OF_A_FOLDER = 40
+FILES_OF_A_FOLDER = 25
 #: keys that stand in realdata.json whatever was loaded
 STABLE = (
     "air_hourly_aqi_complete",
