@@ -5,8 +5,10 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from sqlalchemy import Connection, Select, Table, column, insert, select, table
+from sqlalchemy import Connection, Select, Sequence, Table, column, insert, select, table
 
 from warehouse import duckdb_bulk, postgres_bulk
 
@@ -34,6 +36,38 @@ def fetch(connection: Connection, query: Select[Any]) -> pd.DataFrame:
 def lock_district(connection: Connection, district: str) -> None:
     """Hold other writers of this district off until the transaction ends."""
     _ways(connection).lock_district(connection, district)
+
+
+def lock_schema(connection: Connection) -> None:
+    """Let one process at a time make or change the tables, until the transaction ends."""
+    _ways(connection).lock_schema(connection)
+
+
+def hold(connection: Connection, name: str) -> None:
+    """Hold the lock called `name` for as long as the connection is open, in no transaction."""
+    _ways(connection).hold(connection, name)
+
+
+def next_ids(connection: Connection, target: Table, count: int) -> npt.NDArray[np.int64]:
+    """Return `count` ids of `target` that no row has and no other process is given."""
+    sequence = _sequence(target)
+    if sequence is None:
+        raise LookupError(f"rows of {target.name} have no ids of their own")
+    ids: npt.NDArray[np.int64] = _ways(connection).next_ids(connection, target, sequence, count)
+    return ids
+
+
+def advance_ids(connection: Connection, target: Table) -> None:
+    """Let the ids of `target` go on after the highest there is; after rows came in with their ids."""
+    sequence = _sequence(target)
+    if sequence is not None:
+        _ways(connection).advance_ids(connection, target, sequence)
+
+
+def _sequence(target: Table) -> Sequence | None:
+    numbered = target.c.get("id")
+    given = None if numbered is None else numbered.default
+    return given if isinstance(given, Sequence) else None
 
 
 def staged(name: str, frame: pd.DataFrame) -> Any:

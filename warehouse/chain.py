@@ -194,19 +194,17 @@ class _Settling:
     ) -> pd.DataFrame:
         """Return stored rows whose ranks widen or whose belief ends."""
         rows = self.stored
-        # one row of a revision carries its ranks: the one that is believed, else the latest
-        place = np.arange(len(rows))
-        order = np.lexsort((last_row, self.is_believed))
-        carrier = np.zeros(self.revisions, dtype="int64")
-        carrier[self.revision_of_row[order]] = place[order]
-        carries = carrier[self.revision_of_row] == place
+        # a revision that was believed more than once has several rows: its first rank belongs to the row that
+        # begins it, its last to the one that is believed, else the latest; so no two rows share a first rank
+        begins = self._carrier(np.lexsort((-first_row,)))
+        carries = self._carrier(np.lexsort((last_row, self.is_believed)))
         ends = self.is_believed & ~is_top[self.revision_of_row]
         updates = pd.DataFrame(
             {
                 "series_id": rows["series_id"].to_numpy(),
                 "observed_at": rows["observed_at"].to_numpy(),
                 "old_rank_first": first_row,
-                "rank_first": np.where(carries, first[self.revision_of_row], first_row),
+                "rank_first": np.where(begins, first[self.revision_of_row], first_row),
                 "rank_last": np.where(carries, last[self.revision_of_row], last_row),
                 "known_until": rows["known_until"].mask(ends, self.now).to_numpy(),
             }
@@ -217,3 +215,11 @@ class _Settling:
             | (updates["rank_last"].to_numpy() != last_row)
         )
         return updates[changed].reset_index(drop=True)
+
+    def _carrier(self, order: _Ints) -> _Bools:
+        """Tell for every stored row whether it is the last of its revision in this order."""
+        place = np.arange(len(self.stored))
+        carrier = np.zeros(self.revisions, dtype="int64")
+        carrier[self.revision_of_row[order]] = place[order]
+        carries: _Bools = carrier[self.revision_of_row] == place
+        return carries

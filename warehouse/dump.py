@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Table, func, literal, or_, select
 
 from warehouse import bulk
 from warehouse.recall import believed
@@ -36,6 +36,11 @@ from warehouse.schema import (
 
 #: derived tables of the dump
 DERIVED: tuple[Table, ...] = (section_results, air_days, aqi_days, outlet_results, indicator_results)
+#: columns that came with a migration -> what it filled them with. A column is dumped only where it says more,
+#: so that a warehouse keeps its hash when it is migrated (docs/decisions/0008)
+ADDED: dict[str, dict[str, ColumnElement[Any]]] = {
+    section_results.name: {"valid": section_results.c["class"].is_not(None), "reason": literal("")},
+}
 _EPISODE = ["rule", "district", "subject", "level", "state", "since", "until", "class", "limit"]
 #: rows of readings taken at a time, so that the dump of a large warehouse needs little memory
 _MONTHS_AT_A_TIME = 1
@@ -55,9 +60,7 @@ def canonical_dump(connection: Connection) -> Iterator[bytes]:
     yield from _flags(connection)
     yield _text("quarantine", _quarantine(connection))
     for table in DERIVED:
-        names = [column.name for column in table.columns if column.name not in ("known_from", "known_until")]
-        rows = bulk.fetch(connection, select(*[table.c[name] for name in names]).where(believed(table)))
-        yield _text(table.name, rows)
+        yield from _derived(connection, table)
     rows = bulk.fetch(
         connection,
         select(*[episodes.c[name] for name in _EPISODE]).where(episodes.c.state != "annulled"),
@@ -65,6 +68,22 @@ def canonical_dump(connection: Connection) -> Iterator[bytes]:
     # who acknowledged is history of people, not of data
     rows["state"] = rows["state"].replace("acknowledged", "firing")
     yield _text("episodes", rows)
+
+
+def _derived(connection: Connection, table: Table) -> Iterator[bytes]:
+    """Yield the believed rows of a derived table, then those whose later columns say more than their fill."""
+    added = ADDED.get(table.name, {})
+    left_out = {"known_from", "known_until", *added}
+    names = [column.name for column in table.columns if column.name not in left_out]
+    shown = [table.c[name] for name in names]
+    yield _text(table.name, bulk.fetch(connection, select(*shown).where(believed(table))))
+    if not added:
+        return
+    more = or_(*[table.c[name].is_distinct_from(fill) for name, fill in added.items()])
+    query = select(*shown, *[table.c[name] for name in added]).where(believed(table), more)
+    rows = bulk.fetch(connection, query)
+    if len(rows):
+        yield _text(f"{table.name} {' '.join(added)}", rows)
 
 
 def _text(name: str, rows: pd.DataFrame, *, sort: bool = True) -> bytes:

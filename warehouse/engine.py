@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, insert, select, text
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from warehouse import bulk
 from warehouse.schema import SCHEMA_VERSION, metadata, schema_version
-
-_T = TypeVar("_T")
 
 #: seconds to wait for another process that holds the embedded warehouse's file
 LOCK_WAIT_SECONDS = 600.0
+#: seconds after which a reader takes the published snapshot instead of a file that is being written
+SNAPSHOT_AFTER_SECONDS = 2.0
 
 
 class WarehouseError(Exception):
     """The warehouse refuses: locked by another process, wrong schema version, broken file."""
 
 
+class WarehouseBusyError(WarehouseError):
+    """Another process held the warehouse for as long as this one was willing to wait."""
+
+
+class SchemaVersionError(WarehouseError):
+    """The warehouse was made by an older or a newer program."""
+
+
 def _is_locked(error: BaseException) -> bool:
-    return isinstance(error, DBAPIError) and "Could not set lock on file" in str(error)
+    return "Could not set lock on file" in str(error)
 
 
 class Warehouse:
     """The warehouse at an SQLAlchemy URL; makes its tables on first use.
 
     `lock_wait` bounds, in seconds, how long to wait for another process (embedded engine only).
-    `read_only` opens the embedded file so that nothing in it can change.
+    `read_only` opens the embedded file so that nothing in it can change; when another process keeps the
+    file for longer than `SNAPSHOT_AFTER_SECONDS`, the snapshot that lies beside it is read instead.
     """
 
     def __init__(self, url: str, *, lock_wait: float = LOCK_WAIT_SECONDS, read_only: bool = False) -> None:
@@ -48,6 +60,15 @@ class Warehouse:
         if self.url.get_backend_name() != "duckdb" or self.url.database in (None, "", ":memory:"):
             return None
         return Path(str(self.url.database))
+
+    @property
+    def snapshot(self) -> Path | None:
+        """Where `warehouse.snapshot.publish_snapshot` puts a copy for readers; None for a server or memory."""
+        return None if self.file is None else self.file.with_name(f"{self.file.name}.snapshot.duckdb")
+
+    def shown(self) -> str:
+        """Return the URL as people may see it, without its password."""
+        return self.url.render_as_string(hide_password=True)
 
     def exists(self) -> bool:
         """Tell whether there is anything to read yet."""
@@ -72,69 +93,188 @@ class Warehouse:
                 transaction.rollback()
 
     @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Let one process at a time do what `name` says, without a transaction being open meanwhile.
+
+        For work that leaves the warehouse, such as sending messages. A process that is killed gives it back.
+
+        Raises
+        ------
+        WarehouseBusyError
+            When another process does it for longer than `lock_wait` (embedded engine).
+        """
+        if self.file is not None:
+            path = self.file.with_name(f"{self.file.name}.{name}.lock")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with FileLock(path, timeout=self.lock_wait):
+                    yield
+            except Timeout as error:
+                raise WarehouseBusyError(
+                    f"另一个进程正在进行 {name}，已等待 {self.lock_wait:.0f} 秒 / another process is busy with {name}, "
+                    f"waited {self.lock_wait:.0f} s"
+                ) from error
+            return
+        with self._connect() as connection:
+            bulk.hold(connection, name)
+            yield
+
+    @contextmanager
     def _connect(self) -> Iterator[Connection]:
-        engine = self.engine()
-        connection = self._patiently(engine.connect)
+        connection = self._open()
         try:
             yield connection
         finally:
             connection.close()
 
+    def _open(self) -> Connection:
+        snapshot = self.snapshot
+        if not self.read_only or snapshot is None or not snapshot.exists():
+            return _opened(self)
+        live = Warehouse(
+            self._url_text(), lock_wait=min(self.lock_wait, SNAPSHOT_AFTER_SECONDS), read_only=True
+        )
+        try:
+            connection = _opened(live)
+        except WarehouseBusyError:
+            sys.stderr.write(
+                f"数据仓库正被写入，以下为上次发布的副本 / the warehouse is being written, this is the copy "
+                f"published last: {snapshot}\n"
+            )
+            copy = Warehouse(f"duckdb:///{snapshot}", lock_wait=self.lock_wait, read_only=True)
+            return _opened(copy)
+        self._engine = live.engine()
+        return connection
+
+    def _url_text(self) -> str:
+        return self.url.render_as_string(hide_password=False)
+
     def engine(self) -> Engine:
-        """Return the engine, with every table made and the schema version checked."""
+        """Return the engine, with every table made and the schema version checked.
+
+        Raises
+        ------
+        SchemaVersionError
+            When another version of the program made the warehouse.
+        WarehouseBusyError
+            When another process holds the embedded file for longer than `lock_wait`.
+        WarehouseError
+            When it cannot be opened for another reason.
+        """
         if self._engine is None:
-            options = {}
-            if self.file is not None and self.read_only:
-                options = {"read_only": True}
-            elif self.file is not None:
-                self.file.parent.mkdir(parents=True, exist_ok=True)
-            # without a pool: a pooled connection would keep the file's lock after it is closed
-            engine = create_engine(self.url, poolclass=NullPool, connect_args=options)
-            self._patiently(lambda: _check(engine) if self.read_only else _prepare(engine))
+            engine = self.bare_engine()
+            with self.explained():
+                if not self.read_only:
+                    _prepare(engine)
+                _check(engine, self.shown())
             self._engine = engine
         return self._engine
 
-    def _patiently(self, action: Callable[[], _T]) -> _T:
-        """Run `action`, waiting while another process holds the file."""
+    def bare_engine(self) -> Engine:
+        """Return an engine that waits for the file; nothing is made and no version checked."""
+        options = {}
+        if self.file is not None and self.read_only:
+            options = {"read_only": True}
+        elif self.file is not None:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+        # without a pool: a pooled connection would keep the file's lock after it is closed
+        engine = create_engine(self.url, poolclass=NullPool, connect_args=options)
         waiting = Retrying(
             retry=retry_if_exception(_is_locked),
             stop=stop_after_delay(self.lock_wait),
             wait=wait_random_exponential(multiplier=0.05, max=2.0),
             reraise=True,
         )
-        try:
-            return waiting(action)
-        except OperationalError as error:
-            raise WarehouseError(self._explain(error)) from error
 
-    def _explain(self, error: DBAPIError) -> str:
-        shown = self.url.render_as_string(hide_password=True)
-        if _is_locked(error):
-            return (
-                f"数据仓库 {shown} 正被另一个进程占用，已等待 {self.lock_wait:.0f} 秒 / the warehouse is in use by "
-                f"another process, waited {self.lock_wait:.0f} s: {error.orig}"
-            )
-        return f"数据仓库 {shown} 无法打开 / the warehouse cannot be opened: {error.orig}"
+        @event.listens_for(engine, "do_connect")
+        def _patiently(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+            # here and not around `connect`, so that whoever is handed the engine waits as well
+            return waiting.copy()(dialect.connect, *arguments, **options)
+
+        return engine
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn what the engine says on opening into a `WarehouseError`."""
+        try:
+            yield
+        except DBAPIError as error:
+            if _is_locked(error):
+                raise WarehouseBusyError(
+                    f"数据仓库 {self.shown()} 正被另一个进程占用，已等待 {self.lock_wait:.0f} 秒 / the warehouse is in "
+                    f"use by another process, waited {self.lock_wait:.0f} s: {error.orig}"
+                ) from error
+            raise WarehouseError(
+                f"数据仓库 {self.shown()} 无法打开 / the warehouse cannot be opened: {error.orig}"
+            ) from error
+
+    def migrate(self) -> tuple[int | None, int]:
+        """Bring an older warehouse to this program's schema; return the version before and after.
+
+        One transaction: a process that is killed in between leaves the old warehouse.
+
+        Raises
+        ------
+        SchemaVersionError
+            When a newer program made the warehouse.
+        """
+        from warehouse.migrations import upgrade  # noqa: PLC0415  # Alembic is needed here only
+
+        engine = self.bare_engine()
+        with self.explained(), engine.begin() as connection:
+            bulk.lock_schema(connection)
+            found = version_of(connection)
+            if found is not None and found > SCHEMA_VERSION:
+                raise _other_version(found, self.shown())
+            if found != SCHEMA_VERSION:
+                upgrade(connection, found)
+        return found, SCHEMA_VERSION
+
+
+def _opened(warehouse: Warehouse) -> Connection:
+    engine = warehouse.engine()
+    with warehouse.explained():
+        return engine.connect()
 
 
 def _prepare(engine: Engine) -> None:
-    """Make missing tables and compare the schema version with this program's."""
+    """Make the tables of a new warehouse; one that exists is left as it is."""
     with engine.begin() as connection:
-        metadata.create_all(connection)
-        if connection.execute(select(schema_version.c.version)).first() is None:
+        if version_of(connection) is not None:
+            return
+        bulk.lock_schema(connection)
+        if version_of(connection) is None:
+            metadata.create_all(connection)
             connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
-    _check(engine)
 
 
-def _check(engine: Engine) -> None:
+def version_of(connection: Connection) -> int | None:
+    """Return the schema version of the warehouse, or None where there is none yet."""
+    if not inspect(connection).has_table(schema_version.name):
+        return None
+    found: int | None = connection.execute(select(schema_version.c.version)).scalar_one_or_none()
+    return found
+
+
+def _check(engine: Engine, shown: str) -> None:
     """Compare the schema version of the warehouse with this program's."""
     with engine.connect() as connection:
-        found = connection.execute(select(schema_version.c.version)).scalar_one_or_none()
+        found = version_of(connection)
     if found != SCHEMA_VERSION:
-        raise WarehouseError(
-            f"数据仓库结构版本为 {found}，本程序需要 {SCHEMA_VERSION} / the warehouse has schema version {found}, "
-            f"this program needs {SCHEMA_VERSION}"
+        raise _other_version(found, shown)
+
+
+def _other_version(found: int | None, shown: str) -> SchemaVersionError:
+    needs = f"本程序需要 {SCHEMA_VERSION} / {shown} has schema version {found}, this program needs {SCHEMA_VERSION}"
+    if found is None:
+        return SchemaVersionError(f"{shown} 还没有数据仓库的表 / holds no warehouse yet; run ecoplan nightly")
+    if found > SCHEMA_VERSION:
+        return SchemaVersionError(
+            f"数据仓库 {shown} 结构版本为 {found}，{needs}; 请更新程序 / update the program"
         )
+    return SchemaVersionError(
+        f"数据仓库 {shown} 结构版本为 {found}，{needs}; 请先运行 ecoplan migrate / run ecoplan migrate first"
+    )
 
 
 def open_engine(url: str) -> Engine:

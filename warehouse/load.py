@@ -18,7 +18,6 @@ from sqlalchemy import (
     DateTime,
     and_,
     cast,
-    func,
     insert,
     literal,
     not_,
@@ -68,7 +67,11 @@ class Loaded:
 
 
 def known_units(connection: Connection, district: str, source: str) -> set[str]:
-    """Return the SHA-256 of every delivery the ledger already holds for a district and source."""
+    """Return the SHA-256 of every delivery the ledger already holds for a district and source.
+
+    In a transaction that writes the answer holds until its end: another process that loads waits.
+    """
+    bulk.lock_district(connection, district)
     query = select(deliveries.c.sha256).where(
         deliveries.c.district == district, deliveries.c.source == source
     )
@@ -98,7 +101,7 @@ def load_batch(
         return Loaded(pd.DataFrame(), pd.DataFrame())
     district = units[0].district
     bulk.lock_district(connection, district)
-    ids = _delivery_ids(connection, len(units))
+    ids = bulk.next_ids(connection, deliveries, len(units))
     ranks = _ranks(connection, units)
     statements, duplicate = _statements(connection, accepted, ids, ranks)
     stored = _stored_chains(connection, statements)
@@ -111,11 +114,6 @@ def load_batch(
     changed = _changed(connection, settled.inserts)
     _mark_stale(connection, changed)
     return Loaded(balance, changed)
-
-
-def _delivery_ids(connection: Connection, count: int) -> np.ndarray[Any, Any]:
-    highest = connection.execute(select(func.coalesce(func.max(deliveries.c.id), 0))).scalar_one()
-    return np.arange(highest + 1, highest + 1 + count, dtype="int64")
 
 
 def _ranks(connection: Connection, units: list[Unit]) -> np.ndarray[Any, Any]:
@@ -147,8 +145,7 @@ def _series_ids(connection: Connection, accepted: pd.DataFrame) -> np.ndarray[An
     )
     known = bulk.fetch(connection, missing.order_by(*[wanted.c[name] for name in _SERIES]))
     if not known.empty:
-        highest = connection.execute(select(func.coalesce(func.max(series.c.id), 0))).scalar_one()
-        known.insert(0, "id", np.arange(highest + 1, highest + 1 + len(known), dtype="int64"))
+        known.insert(0, "id", bulk.next_ids(connection, series, len(known)))
         bulk.append(connection, series, known)
     numbers = bulk.fetch(connection, select(wanted.c.number, series.c.id).where(same))
     bulk.unstage(connection, "staged_series")
@@ -346,8 +343,7 @@ def _write_quarantine(
         return
     names = ["site", "parameter", "period", "observed_at", "raw", "sheet", "row", "column", "code", "cells"]
     rows = rejected[names].reset_index(drop=True)
-    highest = connection.execute(select(func.coalesce(func.max(quarantine.c.id), 0))).scalar_one()
-    rows.insert(0, "id", np.arange(highest + 1, highest + 1 + len(rows), dtype="int64"))
+    rows.insert(0, "id", bulk.next_ids(connection, quarantine, len(rows)))
     rows["delivery_id"] = ids[rejected["delivery"].to_numpy(dtype="int64")]
     rows["state"] = "open"
     rows["note"] = ""
@@ -380,8 +376,9 @@ def _mark_stale(connection: Connection, changed: pd.DataFrame) -> None:
 
 def record_refusal(connection: Connection, unit: Unit, *, now: datetime) -> None:
     """Write the ledger row of a delivery refused before any cell could be read."""
+    bulk.lock_district(connection, unit.district)
     (rank,) = _ranks(connection, [unit])
-    (identity,) = _delivery_ids(connection, 1)
+    (identity,) = bulk.next_ids(connection, deliveries, 1)
     connection.execute(
         insert(deliveries).values(
             id=int(identity),
@@ -410,6 +407,8 @@ def record_refusal(connection: Connection, unit: Unit, *, now: datetime) -> None
 
 def mark_range(connection: Connection, district: str, first: datetime, end: datetime) -> None:
     """Mark every site-day with readings in `first <= observed_at < end` as stale, to be recomputed."""
+    # an evaluation that is under way erases the marks of its district when it ends
+    bulk.lock_district(connection, district)
     day = cast(cast(readings.c.observed_at, Date), DateTime)
     chosen = (
         select(literal(district), series.c.site, day)

@@ -27,6 +27,7 @@ def set_marks(connection: Connection, district: str, source: str, marks: pd.Data
     """Replace the marks of the addresses in `marks` (columns as in `COLUMNS`)."""
     if marks.empty:
         return
+    bulk.lock_district(connection, district)
     bulk.stage(connection, "staged_marks", marks[["address"]])
     new = bulk.staged("staged_marks", marks[["address"]])
     connection.execute(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -17,8 +19,11 @@ from sqlalchemy import (
     Double,
     MetaData,
     Select,
+    Sequence,
     String,
     Table,
+    func,
+    select,
     text,
 )
 from sqlalchemy.schema import CreateTable, DropTable
@@ -68,5 +73,34 @@ def fetch(connection: Connection, query: Select[Any]) -> pd.DataFrame:
 
 
 def lock_district(connection: Connection, district: str) -> None:
-    """Let one transaction at a time settle the readings of a district."""
-    connection.execute(text("select pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": district})
+    """Let one transaction at a time settle the readings of a district; one that only reads never waits."""
+    connection.execute(
+        text(
+            "select pg_advisory_xact_lock(hashtextextended(:name, 0))"
+            " where current_setting('transaction_read_only') = 'off'"
+        ),
+        {"name": district},
+    )
+
+
+def lock_schema(connection: Connection) -> None:
+    """Let one transaction at a time make or change the tables."""
+    connection.execute(text("select pg_advisory_xact_lock(hashtextextended('schema', 1))"))
+
+
+def hold(connection: Connection, name: str) -> None:
+    """Hold the lock called `name` until the connection is closed, in no transaction."""
+    connection.execute(text("select pg_advisory_lock(hashtextextended(:name, 2))"), {"name": name})
+    connection.commit()
+
+
+def next_ids(connection: Connection, _target: Table, sequence: Sequence, count: int) -> npt.NDArray[np.int64]:
+    """Take `count` numbers of the table's sequence; what a rolled back transaction took stays unused."""
+    drawn = select(sequence.next_value()).select_from(func.generate_series(1, count).alias("place"))
+    return np.sort(np.fromiter(connection.execute(drawn).scalars(), dtype="int64", count=count))
+
+
+def advance_ids(connection: Connection, target: Table, sequence: Sequence) -> None:
+    """Let `sequence` go on after the highest id."""
+    after = func.coalesce(func.max(target.c.id), 0) + 1
+    connection.execute(select(func.setval(sequence.name, after, False)))
