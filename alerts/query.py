@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from alerts.record import message_key
+from vocabulary.clock import wall_time
 from warehouse.schema import episode_steps, episodes, outbox
 
 
@@ -55,7 +56,7 @@ def show_episode(connection: Connection, episode_id: int, *, language: str = "zh
     Returns
     -------
     dict
-        The keys of `list_episodes`, and `message_zh`, `message_en`, `history`, `known_at` (UTC),
+        The keys of `list_episodes`, and `message_zh`, `message_en`, `history`, `known_at`,
         `evidence` (rule, rule_version, clause, n_readings, readings with value, limit, multiple,
         delivery, sheet, row, column), `steps` (step, at, actor, note), `outbox` (key, channel, state,
         attempts, not_before, created_at, sent_at, last_error).
@@ -84,7 +85,7 @@ def show_episode(connection: Connection, episode_id: int, *, language: str = "zh
         "message_zh": row["message_zh"],
         "message_en": row["message_en"],
         "history": row["history"],
-        "known_at": _time(row["known_at"], "seconds"),
+        "known_at": _time(wall_time(row["known_at"]), "seconds"),
         "evidence": json.loads(row["evidence"]),
         "steps": [
             {

@@ -93,8 +93,21 @@ def samples_and_evidence(
     evidence = _evidence(connection, district, registry, bad, as_of)
     beyond = evidence[evidence["value"] > rule.raise_multiple * evidence["limit_number"]]
     far = pd.MultiIndex.from_frame(beyond[["site", "observed_at"]])
+    samples = _with_exact_multiples(samples, evidence)
     samples["beyond"] = pd.MultiIndex.from_frame(samples[["site", "observed_at"]]).isin(far)
     return samples, evidence
+
+
+def _with_exact_multiples(samples: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataFrame:
+    """Put the unrounded multiples over the Ⅴ limit on bad samplings, so that the worst one is really the worst."""
+    exact = evidence[evidence["multiple"].notna()]
+    if exact.empty:
+        return samples
+    text = exact["parameter"] + "=" + exact["multiple"].map("{:.6f}".format)
+    joined = text.groupby([exact["site"], exact["observed_at"]]).agg(";".join).rename("exact").reset_index()
+    merged = samples.merge(joined, on=["site", "observed_at"], how="left")
+    merged["multiples"] = merged["exact"].where(merged["exact"].notna(), merged["multiples"])
+    return merged.drop(columns=["exact"])
 
 
 def _evidence(

@@ -78,6 +78,8 @@ class Summary:
         """Set the exit status from what was found and return it."""
         failed = [report for report in self.sources if report.failure]
         found = any(report.refused or report.findings for report in self.sources)
+        # an open episode that nobody has acknowledged needs a person
+        found |= any(episode["state"] == "firing" for episode in self.episodes)
         if failed or self.failures:
             self.exit_status, self.status = FAILED, "failed"
         elif found or self.findings:

@@ -71,7 +71,7 @@ def _grid(frame: pd.DataFrame, site_codes: npt.NDArray[np.intp]) -> HourGrid:
             f"site {at['site']!r}, {at['parameter']}, {at['observed_at']}: expected one value, found several"
         )
     values = frame["value"].to_numpy(dtype=np.float64, na_value=np.nan)
-    # a negative concentration is an outage code or a drifted zero, never a value (standards.md 3.3)
+    # a negative concentration is an outage code or a drifted zero, never a value (compilation of rules, section 3.3)
     values = np.where(values >= 0, values, np.nan)
     flat = np.full(len(rows) * HOURS, np.nan)
     flat[cell] = values

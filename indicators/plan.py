@@ -3,7 +3,7 @@
 A closed year is met or missed; a running year is on track, at risk or off track; what cannot be judged
 says why. A straight line from the baseline is drawn only where the plan's statistical basis did not
 change (no mark *) and both ends have one unit. How near counts as "at risk" is the plan's own data.
-Source: the plan's table of main indicators with its notes, standards.md 6.
+Source: the plan's table of main indicators with its notes, compilation of rules, section 6.
 """
 
 from __future__ import annotations

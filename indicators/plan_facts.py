@@ -4,7 +4,7 @@ A fact has the columns `FACT_COLUMNS`: value is unrounded (the plan's indicator 
 numerator and denominator stand beside every ratio, and for a mean the sum and the number of days, so
 that what is left of a running year can be worked out. A share without a single section has the
 denominator 0 and no value: it is not applicable, never 0.
-Source: standards.md 3.3, 3.4, 3.6 (days), 6 (shares of sections).
+Source: compilation of rules, section 3.3, 3.4, 3.6 (days), 6 (shares of sections).
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def section_ratio(
 
     Notes
     -----
-    Ⅰ–Ⅲ 比例 and 劣Ⅴ 比例 = sections of the class / evaluated sections (standards.md 6). No section of
+    Ⅰ–Ⅲ 比例 and 劣Ⅴ 比例 = sections of the class / evaluated sections (compilation of rules, section 6). No section of
     these levels in the registry: denominator 0 and no value. Sections without a class leave the
     denominator and make the fact not valid.
     """

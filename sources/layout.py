@@ -32,7 +32,7 @@ class NameRule:
 class LayoutData:
     """What every layout states; `rest` holds what only its own reader knows.
 
-    `sure` is the evidence mark of standards.md (V verified … U unverified).
+    `sure` is the evidence mark (V verified … U unverified).
     """
 
     source: str
