@@ -17,7 +17,8 @@ from benchmarks.realdata_district import facts, layouts
 from benchmarks.realdata_load import count_cells, load
 from benchmarks.realdata_run import Outcome, evaluate, real_data, short_of, write
 
-pytestmark = [pytest.mark.realdata, pytest.mark.xdist_group("realdata")]
+# the first test to run pays for the load
+pytestmark = [pytest.mark.realdata, pytest.mark.xdist_group("realdata"), pytest.mark.timeout(600)]
 
 FILES_OF_A_FOLDER = 25
 #: keys that stand in realdata.json whatever was loaded
@@ -58,7 +59,6 @@ def outcome(part: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ou
     shutil.rmtree(folder)
 
 
-@pytest.mark.timeout(600)
 def test_the_ledger_holds_to_the_cell(part: Path, outcome: Outcome) -> None:
     proof = outcome.loaded.proof
     print({name: proof[name] for name in ("deliveries", "cells_in", "new", "revised", "quarantined")})
