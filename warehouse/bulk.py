@@ -48,6 +48,11 @@ def hold(connection: Connection, name: str) -> None:
     _ways(connection).hold(connection, name)
 
 
+def checkpoint(connection: Connection) -> None:
+    """Write the embedded engine's log into its file; outside of any transaction."""
+    duckdb_bulk.checkpoint(connection)
+
+
 def next_ids(connection: Connection, target: Table, count: int) -> npt.NDArray[np.int64]:
     """Return `count` ids of `target` that no row has and no other process is given."""
     sequence = _sequence(target)
