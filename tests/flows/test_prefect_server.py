@@ -22,7 +22,7 @@ from tests.flows.prefect_server import (
     started_server,
     wait_for,
 )
-from tests.flows.slices import Slice, proof_of, rows, run_night, sure_hash, tiny_slice
+from tests.flows.slices import Slice, empty_slice, proof_of, rows, run_night, sure_hash, tiny_slice
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server"), pytest.mark.timeout(400)]
 
@@ -185,17 +185,18 @@ def test_the_page_of_the_server_opens(server: Server) -> None:
     assert "<html" in answer.text.lower()
 
 
-def test_a_second_night_by_command_finds_nothing_new_and_completes(served: ServedNight) -> None:
-    environment = served.server.environment | served.made.environment()
-    before = sure_hash(served.made.settings())
-    done = run_command(ECOPLAN, "nightly", "--date", RUN_DATE, environment=environment)
+def test_a_night_by_command_without_findings_completes_on_the_server(server: Server, tmp_path: Path) -> None:
+    made = empty_slice(tmp_path)
+    made.use({"chiping": ("air-quotsoft",)})
+    made.take("chiping", "air/china_sites_20250310*.csv")
+    environment = server.environment | made.environment()
+    done = run_command(ECOPLAN, "nightly", "--date", "2025-03-11", environment=environment)
     assert (done.returncode, done.stderr) == (DONE, ""), done.stdout
-    run = finished(served.server, name={"any_": [f"nightly {RUN_DATE}"]})
+    run = finished(server, name={"any_": ["nightly 2025-03-11"]})
     assert run is not None
-    assert run["id"] != served.flow_run["id"]
     assert (run["state"]["type"], run["state"]["name"]) == ("COMPLETED", "Completed")
-    assert run["parameters"] == {"run_date": RUN_DATE, "district": None, "dry_run": False}
-    assert sure_hash(served.made.settings()) == before
+    assert run["parameters"] == {"run_date": "2025-03-11", "district": None, "dry_run": False}
+    assert proof_of(made.settings())["ok"]
 
 
 def test_a_failing_source_is_tried_again_and_never_stops_the_others(server: Server, tmp_path: Path) -> None:
