@@ -6,17 +6,23 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from sqlalchemy import Connection
 
+from flows.answers import as_of_utc
+from flows.export import export_warehouse
 from flows.revisions import revision_report, span_of
 from flows.run import chosen_districts
 from flows.settings import Settings
 from reports import terminal
+from reports.export import PACKAGE, ExportError, Form
 from reports.revisions import KINDS, Report, revision_tables
+from reports.spreadsheet import SheetTooLongError
 from vocabulary.district import District
 from warehouse.engine import Warehouse, WarehouseError
 
@@ -24,9 +30,16 @@ Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
 OneDistrict = Annotated[str | None, typer.Option("--district", help="区划 / district key")]
 
 
+_EXPORT_HEADINGS = {
+    "zh": ("表", "文件", "行数", "字节", "哈希"),
+    "en": ("table", "file", "rows", "bytes", "hash"),
+}
+
+
 def register(app: typer.Typer) -> None:
     """Add this module's commands to the command line."""
     app.command()(revisions)
+    app.command()(export)
 
 
 def revisions(
@@ -44,9 +57,57 @@ def revisions(
         report = revision_report(connection, *span, district)
     if as_json:
         records = [{"kind": KINDS[key], **record} for key, rows in report.items() for record in rows]
-        typer.echo(json.dumps(records, ensure_ascii=False, indent=1, default=str))
+        _print_json(records)
         return
     _show_revisions(report, Settings().language)
+
+
+def export(
+    form: Annotated[Form, typer.Option("--format", help="格式 / format")],
+    out: Annotated[
+        Path | None, typer.Option(help="文件夹，缺省为 var/export / folder, default: var/export")
+    ] = None,
+    district: OneDistrict = None,
+    from_: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="首日 / first day")
+    ] = None,
+    to: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="末日 / last day")] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="按该时点所知 / as known at this time")] = None,
+    as_json: Json = False,
+) -> None:
+    """导出数据与结果，附 datapackage.json / export data and results with their description."""
+    if from_ is not None and to is not None and to < from_:
+        raise typer.BadParameter(
+            f"末日 {to:%Y-%m-%d} 早于首日 {from_:%Y-%m-%d} / the last day is before the first"
+        )
+    folder = out or Settings().home / "export"
+    try:
+        with _reading(district) as (connection, districts):
+            package = export_warehouse(
+                connection,
+                folder,
+                form,
+                districts,
+                first=from_ and from_.date(),
+                last=to and to.date(),
+                as_of=as_of_utc(as_of),
+            )
+    except (ExportError, SheetTooLongError) as error:
+        raise typer.BadParameter(str(error)) from error
+    records = [
+        {"table": item["name"], "path": str(folder / item["path"])}
+        | {key: item[key] for key in ("rows", "bytes", "hash")}
+        for item in package["resources"]
+    ]
+    if as_json:
+        _print_json(records)
+        return
+    language = Settings().language
+    headings = dict(zip(records[0], _EXPORT_HEADINGS[language], strict=True))
+    shown = [{headings[key]: value for key, value in record.items()} for record in records]
+    terminal.show_records(_console(), shown, list(shown[0]), language=language)
+    said = {"zh": f"已导出到 {folder}（{PACKAGE}）", "en": f"exported to {folder} ({PACKAGE})"}
+    _console().print(said[language], markup=False)
 
 
 def _show_revisions(report: Report, language: str) -> None:
@@ -57,6 +118,10 @@ def _show_revisions(report: Report, language: str) -> None:
     console.print(said[language], style="bold")
     for title, rows in revision_tables(report, language=language):
         terminal.show_records(console, rows, list(rows[0]), title=title, language=language)
+
+
+def _print_json(data: object) -> None:
+    typer.echo(json.dumps(data, ensure_ascii=False, indent=1, default=str))
 
 
 def _console() -> Console:
