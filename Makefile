@@ -26,7 +26,7 @@ nightly: setup
 	@$(ECOPLAN) nightly; status=$$?; echo "exit status $$status"; test $$status -le 1
 
 test: setup
-	$(PYTEST) -n $(WORKERS) --dist loadgroup
+	$(PYTEST) -n $(WORKERS) --dist loadfile
 
 lint: setup
 	$(BIN)/ruff format --check .

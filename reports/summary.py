@@ -31,6 +31,8 @@ _TEMPLATE = """\
 {% for e in s.episodes %}
 - {{ e.state }} {{ e.message | cell }}
 {% endfor %}{% endif %}
+{% for r in s.sources %}{% for line in r.findings %}
+- {{ r.district }}/{{ r.source }} {{ line | cell }}{% endfor %}{% endfor %}
 {% for line in s.failures + s.findings %}
 - {{ line | cell }}
 {% endfor %}

@@ -97,11 +97,11 @@ def _text(name: str, rows: pd.DataFrame, *, sort: bool = True) -> bytes:
 
 
 def _plain(values: pd.Series) -> pd.Series:
-    """Give a column one form on every engine: exact decimal text of floats, ISO times, plain text."""
+    """Give a column one type on every engine; Arrow writes floats in their shortest exact form."""
     if pd.api.types.is_float_dtype(values.dtype):
-        return values.map(repr, na_action="ignore").astype("str")
+        return values.astype("float64")
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        return values.astype("datetime64[us]").dt.strftime("%Y-%m-%dT%H:%M:%S")
+        return values.astype("datetime64[us]")
     if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_integer_dtype(values.dtype):
         return values.astype("Int64")
     found = values.dropna()
