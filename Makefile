@@ -6,11 +6,6 @@ ECOPLAN := $(BIN)/ecoplan
 PYTEST := $(BIN)/pytest
 WORKERS ?= 2
 
-# no figures leave this machine, and the embedded server may be slow to start the first time
-export PREFECT_SERVER_ANALYTICS_ENABLED := false
-export DO_NOT_TRACK := 1
-export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS := 90
-
 .PHONY: setup nightly test lint format realdata bench docs clean
 
 setup: $(VENV)/.ready

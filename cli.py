@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -394,7 +393,7 @@ def standards_show(
 def main() -> None:
     """Run the command; every expected error is one line on stderr with its exit status."""
     try:
-        _set_environment()
+        logging.basicConfig(level=logging.WARNING, format="%(message)s")
         status = app(standalone_mode=False)
     except typer.TyperException as error:
         if not error.format_message():  # a command without its sub-command has shown its help
@@ -418,19 +417,6 @@ def main() -> None:
         _end(f"内部错误 / internal error: {type(error).__name__}: {error}", FAILED)
     # a command that ends by itself returns nothing, one that was left by typer.Exit its status
     sys.exit(status or DONE)
-
-
-def _set_environment() -> None:
-    """Set what Prefect reads from the environment, where nobody has set it."""
-    for name, value in (
-        ("PREFECT_SERVER_ANALYTICS_ENABLED", "false"),
-        ("DO_NOT_TRACK", "1"),
-        ("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "90"),
-        ("PREFECT_LOGGING_LEVEL", "WARNING"),
-        ("PREFECT_HOME", str(Settings().home.resolve() / "prefect")),
-    ):
-        os.environ.setdefault(name, value)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
 
 
 def _usage(error: typer.TyperException) -> str:
