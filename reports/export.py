@@ -159,7 +159,8 @@ def _resource(path: Path, form: Form, table: ExportTable, count: int) -> dict[st
         known["encoding"] = "utf-8"
         known["schema"]["missingValues"] = [""]
     if form == "xlsx":
-        known["dialect"] = {"sheet": table.name}
+        # as the standard's version 2 names it, and as its Python program does
+        known["dialect"] = {"sheetName": table.name, "excel": {"sheet": table.name}}
     return known
 
 

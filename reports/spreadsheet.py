@@ -233,7 +233,7 @@ def _rows_xml(part: pa.Table, table: ExportTable) -> bytes:
 
 
 def _cells(values: pa.Array, kind: str) -> pa.Array:
-    """Return the cells of a column as XML; a missing value is an empty cell."""
+    """Return the cells of a column as XML; a missing value and an empty text are an empty cell."""
     if kind == "string":
         before, text, after = (
             '<c t="inlineStr"><is><t xml:space="preserve">',
@@ -248,7 +248,9 @@ def _cells(values: pa.Array, kind: str) -> pa.Array:
         before, text, after = f'<c s="{_TIME_STYLES[kind]}"><v>', days.cast(pa.string()), "</v></c>"
     else:
         before, text, after = "<c><v>", values.cast(pa.string()), "</v></c>"
-    filled = pc.binary_join_element_wise(before, text.cast(pa.string()), after, "")
+    texts = text.cast(pa.string())
+    filled = pc.binary_join_element_wise(before, texts, after, "")
+    filled = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), filled)
     return pc.fill_null(filled, "<c/>")
 
 
