@@ -152,27 +152,29 @@ def test_a_district_file_with_a_fault_is_named_with_its_line(ecoplan: Ecoplan, t
     assert not made.home.exists()
 
 
-def test_a_night_ends_with_its_status_and_says_where_everything_lies(
-    ecoplan: Ecoplan, tmp_path: Path
-) -> None:
+def test_a_night_ends_with_its_status(ecoplan: Ecoplan, tmp_path: Path) -> None:
     made = tiny_slice(tmp_path)
+    made.use({"chiping": ("air-quotsoft",)})
+    assert ecoplan(made, "nightly", "--plain").status == 0
+    (made.folder("chiping", "air-quotsoft") / "china_sites_20250312.csv").write_bytes(b"")
     said = ecoplan(made, "nightly", "--plain")
-    assert said.status == 0, said
-    assert said.err == ""
-    for words in ("规划指标 chiping", "预警事件", "逐份收支", "茌新河示例断面", str(made.home / "report")):
-        assert words in said.out
-    assert "【红色预警】断面劣Ⅴ" in said.out, "the console is a channel"
-    assert len(messages(made.home)) == 1
-    (made.folder("chiping", "water-cnemc-api") / "2026-03-26T00.json").write_text("{", encoding="utf-8")
-    said = ecoplan(made, "nightly", "--plain")
-    assert said.status == 1
-    assert said.err == ""
-    assert "2026-03-26T00.json: 拒收" in said.out
+    assert (said.status, said.err) == (1, "")
+    assert "china_sites_20250312.csv: 拒收" in said.out
     made.folder("chiping", "air-quotsoft").rename(tmp_path / "gone")
     said = ecoplan(made, "nightly", "--plain")
     assert said.status == 3
     assert "✗ chiping/air-quotsoft" in said.out
     assert "Traceback" not in said.out + said.err
+
+
+def test_a_night_says_what_it_did_and_where_everything_lies(ecoplan: Ecoplan, tmp_path: Path) -> None:
+    made = tiny_slice(tmp_path)
+    said = ecoplan(made, "nightly", "--plain")
+    assert (said.status, said.err) == (1, ""), "an open episode asks for a person"
+    for words in ("规划指标 chiping", "预警事件", "逐份收支", "茌新河示例断面", str(made.home / "report")):
+        assert words in said.out
+    assert "【红色预警】断面劣Ⅴ" in said.out, "the console is a channel"
+    assert len(messages(made.home)) == 1
 
 
 def test_files_load_backfills_fill_and_dry_runs_only_say(ecoplan: Ecoplan, tmp_path: Path) -> None:
@@ -187,14 +189,14 @@ def test_files_load_backfills_fill_and_dry_runs_only_say(ecoplan: Ecoplan, tmp_p
     assert tree(tmp_path) == before
     assert ecoplan(made, *words).status == 0
     assert ecoplan(made, "verify", "--json").json["deliveries"] == 2
-    assert ecoplan(made, *span, "--plain", "--only-missing").status == 0
+    assert ecoplan(made, *span, "--plain", "--only-missing").status == 1, "it found an open episode"
     assert ecoplan(made, "verify", "--json").json["deliveries"] == 5
     assert messages(made.home) == []
 
 
 def test_verify_fails_with_the_delivery_named(ecoplan: Ecoplan, tmp_path: Path) -> None:
     made = tiny_slice(tmp_path)
-    assert ecoplan(made, "nightly", "--plain").status == 0
+    assert ecoplan(made, "nightly", "--plain").status == 1
     with duckdb.connect(str(made.home / "ecoplan.duckdb")) as by_hand:
         by_hand.execute("delete from readings where rowid = (select max(rowid) from readings)")
     said = ecoplan(made, "verify", "--json")

@@ -20,6 +20,7 @@ HOMES = int(os.environ.get("CRASH_HOMES", "4"))
 KILLS = int(os.environ.get("CRASH_KILLS", "3"))
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
 def test_killed_nights_end_where_an_undisturbed_one_does(tmp_path: Path) -> None:
     made = tiny_slice(tmp_path)

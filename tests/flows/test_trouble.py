@@ -140,8 +140,8 @@ def test_a_missing_folder_fails_its_source_and_no_other(tmp_path: Path) -> None:
     ]
     (tmp_path / "elsewhere").rename(made.folder("chiping", "water-cnemc-api"))
     run, status = run_night(made)
-    assert status == DONE, "the next night takes what the failed one could not"
-    assert run.summary.sources[0].loaded == 6
+    assert run.summary.sources[0].loaded == 6, "the next night takes what the failed one could not"
+    assert status == FINDINGS, "nothing failed; the open episode asks for a person"
 
 
 class _Exports(SimpleHTTPRequestHandler):
@@ -192,12 +192,13 @@ def test_an_address_gives_what_the_folder_gives_and_is_asked_conditionally(tmp_p
         made.use({"chiping": ("water-cnemc-api", "outlet-hourly")}, {"chiping/water-cnemc-api": address})
         home = tmp_path / "pulled"
         run, status = run_night(made, home)
-        assert (status, run.summary.sources[0].loaded) == (DONE, 6)
+        # an open episode asks for a person
+        assert (status, run.summary.sources[0].loaded) == (FINDINGS, 6)
         assert sure_hash(made.settings(home)) == by_folder
         server.given.clear()
         run, status = run_night(made, home)
         # one answer is the index page
-        assert (status, server.given) == (DONE, {200: 1, 304: 6})
+        assert (status, server.given) == (FINDINGS, {200: 1, 304: 6})
         assert run.summary.sources[0].known == 6
         newer = folder / "2026-03-25T12.json"
         os.utime(newer, (1_776_000_000, 1_776_000_000))
