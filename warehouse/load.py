@@ -103,7 +103,8 @@ def load_batch(
     bulk.lock_district(connection, district)
     ids = bulk.next_ids(connection, deliveries, len(units))
     ranks = _ranks(connection, units)
-    statements, duplicate = _statements(connection, accepted, ids, ranks)
+    statements, duplicate, beyond = _statements(connection, accepted, ids, ranks)
+    rejected = pd.concat([rejected, beyond], ignore_index=True) if len(beyond) else rejected
     stored = _stored_chains(connection, statements)
     settled = settle(stored, statements, pd.Timestamp(now))
     balance = _balance(units, ids, statements, settled.outcome, duplicate, rejected)
@@ -174,8 +175,8 @@ def _statements(
     accepted: pd.DataFrame,
     ids: np.ndarray[Any, Any],
     ranks: np.ndarray[Any, Any],
-) -> tuple[pd.DataFrame, np.ndarray[Any, Any]]:
-    """Turn readings into statements; return them and the number of duplicates per delivery.
+) -> tuple[pd.DataFrame, np.ndarray[Any, Any], pd.DataFrame]:
+    """Turn readings into statements; return them, the number of duplicates per delivery, and rejected cells.
 
     A statement that says what the one before it in the same delivery said is a duplicate.
     """
@@ -185,6 +186,8 @@ def _statements(
     frame["delivery_id"] = ids[delivery] if len(accepted) else np.array([], dtype="int64")
     frame["rank"] = ranks[delivery] if len(accepted) else np.array([], dtype="int64")
     frame = frame.reset_index(drop=True)
+    frame["at"] = np.arange(len(frame))
+    beyond = np.array([], dtype="int64")
     key = ["series_id", "observed_at"]
     duplicates = np.zeros(len(ids), dtype="int64")
     if frame.duplicated(key).any():
@@ -205,8 +208,18 @@ def _statements(
         ).astype("int64")
         frame = frame[~repeats].reset_index(drop=True)
         place = frame.groupby(within, sort=False).cumcount().to_numpy()
-        frame["rank"] = frame["rank"].to_numpy() + np.minimum(place, PLACES - 1)
-    return frame, duplicates
+        # a rank has room for so many statements of one reading in one delivery; the rest are turned away
+        beyond = frame.loc[place >= PLACES, "at"].to_numpy()
+        frame["rank"] = frame["rank"].to_numpy() + place
+        frame = frame[place < PLACES].reset_index(drop=True)
+    return frame.drop(columns=["at"]), duplicates, _turned_away(accepted, beyond)
+
+
+def _turned_away(accepted: pd.DataFrame, places: np.ndarray[Any, Any]) -> pd.DataFrame:
+    """Return readings as rejected cells: the reading is stated too often in one delivery."""
+    rows = accepted.iloc[places]
+    names = ["site", "parameter", "period", "observed_at", "raw", "sheet", "row", "column", "delivery"]
+    return rows[names].assign(code="repeated-too-often", cells=1)
 
 
 def _differs(frame: pd.DataFrame, columns: list[str]) -> np.ndarray[Any, Any]:

@@ -84,6 +84,13 @@ def test_repeats_in_a_delivery_are_duplicates_and_later_corrections_are_revision
     assert _recall(warehouse) == [("A", 1.0), ("B", 9.0)]
 
 
+def test_a_reading_stated_more_often_than_a_rank_has_room_for_is_turned_away(warehouse: Warehouse) -> None:
+    frame = readings([("A", 0, float(value)) for value in range(40)])
+    counts = _load(warehouse, [unit(1, 40)], frame)
+    assert (counts[1]["new"] + counts[1]["revised"], counts[1]["quarantined"]) == (32, 8)
+    assert _recall(warehouse) == [("A", 31.0)]
+
+
 def test_a_batch_of_deliveries_equals_one_by_one(warehouse: Warehouse) -> None:
     first = readings([("A", 0, 1.0), ("A", 4, 2.0)], delivery=0)
     second = readings([("A", 0, 5.0), ("A", 4, 2.0)], delivery=1)
