@@ -25,6 +25,7 @@ import cli_warehouse
 from alerts.query import EpisodeNotFoundError, list_episodes, show_episode
 from alerts.rules import AlertRulesError
 from flows import answers, answers_air, answers_emissions
+from flows.answers_alerts import list_episodes_as_of
 from flows.gather import OneOffError, files_of
 from flows.night import fill_back, load_files, night
 from flows.proof import prove
@@ -203,10 +204,10 @@ def load(
 
 
 @app.command()
-def status(as_json: Json = False) -> None:
+def status(as_of: AsOf = None, as_json: Json = False) -> None:
     """运行、新鲜度、覆盖率、待办 / runs, freshness, coverage, open work."""
     with _reading() as (connection, districts):
-        records = answers.status(connection, districts)
+        records = answers.status(connection, districts, as_of=answers.as_of_utc(as_of))
     if as_json:
         _print_json(records)
         return
@@ -297,11 +298,16 @@ def alerts_list(
     state: Annotated[
         Literal["firing", "acknowledged", "resolved", "annulled"] | None, typer.Option(help="状态 / state")
     ] = None,
+    as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
     """列出预警事件 / list episodes."""
-    with _reading([district] if district else None) as (connection, _):
-        records = list_episodes(connection, district, state)
+    moment = answers.as_of_utc(as_of)
+    with _reading([district] if district else None) as (connection, districts):
+        if moment is None:
+            records = list_episodes(connection, district, state)
+        else:
+            records = list_episodes_as_of(connection, districts, moment, state)
     if as_json:
         _print_json(records)
     else:
@@ -324,6 +330,7 @@ def quarantine_list(
     district: Annotated[str | None, typer.Option(help="区划 / district key")] = None,
     code: Annotated[str | None, typer.Option(help="原因代码 / reason code")] = None,
     limit: Annotated[int, typer.Option(min=1, help="条数 / how many")] = 200,
+    as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
     """列出隔离的单元格及原因 / list quarantined cells with their reasons."""
@@ -332,7 +339,8 @@ def quarantine_list(
             f"没有原因代码 {code}，已有 / no such reason code, known: {', '.join(sorted(reasons()))}"
         )
     with _reading([district] if district else None) as (connection, _):
-        records = answers.quarantine_list(connection, district, code=code, limit=limit)
+        moment = answers.as_of_utc(as_of)
+        records = answers.quarantine_list(connection, district, code=code, limit=limit, as_of=moment)
     columns = "id district source delivery row column site parameter observed_at raw code reason_zh"
     _show(records, as_json, columns.split(), "隔离区")
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, case, func, or_, select
 
+from flows.answers_alerts import episodes_known
 from flows.evaluate import registry_of, section_readings, sections_frame
 from flows.settings import Settings
 from indicators.water_class import classify_samples
@@ -20,7 +21,7 @@ from vocabulary.reasons import reasons
 from vocabulary.water_class import class_sign
 from warehouse import bulk
 from warehouse.recall import believed, recall_table
-from warehouse.schema import deliveries, episodes, indicator_results, quarantine, readings, runs, series
+from warehouse.schema import deliveries, indicator_results, quarantine, readings, runs, series
 
 _NUMBER = re.compile(r"^-?\d+(\.\d+)?$")
 _PERIOD = re.compile(r"^\d{4}(-Q[1-4]|-\d{2}(-\d{2})?)?$")
@@ -173,14 +174,28 @@ def _number_or_text(text: str) -> float | str:
 
 
 def quarantine_list(
-    connection: Connection, district: str | None, *, code: str | None = None, limit: int = 200
+    connection: Connection,
+    district: str | None,
+    *,
+    code: str | None = None,
+    limit: int = 200,
+    as_of: datetime | None = None,
 ) -> list[dict[str, Any]]:
-    """Return quarantined cells, newest first, each with file, row, column, raw text and reason."""
+    """Return quarantined cells, newest first, each with file, row, column, raw text and reason.
+
+    At an earlier time, a cell that was dealt with later was still open.
+    """
     query = _quarantine().order_by(quarantine.c.id.desc()).limit(limit)
     if district is not None:
         query = query.where(deliveries.c.district == district)
     if code is not None:
         query = query.where(quarantine.c.code == code)
+    if as_of is not None:
+        query = query.where(quarantine.c.known_from <= as_of)
+        later = case((quarantine.c.known_until > as_of, "open"), else_=quarantine.c.state)
+        query = query.with_only_columns(
+            *[later.label("state") if column.name == "state" else column for column in query.selected_columns]
+        )
     return _with_reasons(as_records(bulk.fetch(connection, query)))
 
 
@@ -211,13 +226,16 @@ def _with_reasons(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return records
 
 
-def status(connection: Connection, districts: dict[str, District]) -> list[dict[str, Any]]:
+def status(
+    connection: Connection, districts: dict[str, District], *, as_of: datetime | None = None
+) -> list[dict[str, Any]]:
     """Return one record a source: freshness, coverage, open work; and one a run of the last ten."""
+    moment = as_of or now_utc()
     records: list[dict[str, Any]] = []
     for district in districts.values():
-        records += [_source_status(connection, district, source.key) for source in district.sources]
-        records.append(_open_work(connection, district))
-    query = select(runs).order_by(runs.c.started_at.desc()).limit(10)
+        records += [_source_status(connection, district, source.key, moment) for source in district.sources]
+        records.append(_open_work(connection, district, as_of))
+    query = select(runs).where(runs.c.started_at <= moment).order_by(runs.c.started_at.desc()).limit(10)
     records += [
         {
             "kind": "run",
@@ -226,16 +244,23 @@ def status(connection: Connection, districts: dict[str, District]) -> list[dict[
             "run": row["kind"],
             "run_date": f"{row['run_date']:%Y-%m-%d}",
             "started_at": wall_time(row["started_at"]).isoformat(timespec="seconds"),
-            "ended_at": row["ended_at"] and wall_time(row["ended_at"]).isoformat(timespec="seconds"),
-            "status": row["status"],
+            "ended_at": wall_time(row["ended_at"]).isoformat(timespec="seconds") if ended else None,
+            "status": row["status"] if ended or row["ended_at"] is None else "running",
         }
         for row in connection.execute(query).mappings()
+        for ended in [row["ended_at"] is not None and row["ended_at"] <= moment]
     ]
     return records
 
 
-def _source_status(connection: Connection, district: District, source: str) -> dict[str, Any]:
-    mine = (deliveries.c.district == district.key, deliveries.c.source == source)
+def _source_status(
+    connection: Connection, district: District, source: str, moment: datetime
+) -> dict[str, Any]:
+    mine = (
+        deliveries.c.district == district.key,
+        deliveries.c.source == source,
+        deliveries.c.loaded_at <= moment,
+    )
     row = connection.execute(
         select(
             func.count(),
@@ -262,27 +287,31 @@ def _source_status(connection: Connection, district: District, source: str) -> d
     }
 
 
-def _open_work(connection: Connection, district: District) -> dict[str, Any]:
-    sites = connection.execute(
-        select(series.c.site).where(series.c.district == district.key).distinct()
-    ).scalars()
-    unregistered = sorted(set(sites) - set(district.sites["key"]))
+def _open_work(connection: Connection, district: District, as_of: datetime | None) -> dict[str, Any]:
+    sites = select(series.c.site).where(series.c.district == district.key).distinct()
+    waits = quarantine.c.state == "open"
+    if as_of is not None:
+        known = select(readings.c.series_id).where(readings.c.known_from <= as_of)
+        sites = sites.where(series.c.id.in_(known))
+        # what was dealt with later was open then
+        waits = and_(quarantine.c.known_from <= as_of, or_(waits, quarantine.c.known_until > as_of))
+    unregistered = sorted(set(connection.execute(sites).scalars()) - set(district.sites["key"]))
     waiting = select(func.coalesce(func.sum(quarantine.c.cells), 0)).select_from(
         quarantine.join(deliveries, quarantine.c.delivery_id == deliveries.c.id)
     )
-    firing = select(func.count()).where(
-        episodes.c.district == district.key, episodes.c.state.in_(["firing", "acknowledged"])
-    )
+    happening = [
+        item
+        for item in episodes_known(connection, {district.key: district}, as_of)
+        if item["state"] in {"firing", "acknowledged"}
+    ]
     return {
         "kind": "open-work",
         "district": district.key,
         "source": "",
         "quarantine_open": int(
-            connection.execute(
-                waiting.where(deliveries.c.district == district.key, quarantine.c.state == "open")
-            ).scalar_one()
+            connection.execute(waiting.where(deliveries.c.district == district.key, waits)).scalar_one()
         ),
-        "episodes_open": int(connection.execute(firing).scalar_one()),
+        "episodes_open": len(happening),
         "unregistered_sites": len(unregistered),
         "unregistered": ";".join(unregistered[:50]),
     }
