@@ -1,4 +1,4 @@
-"""How fast readings are judged: `run()` gives seconds per batch, after import, on one core.
+"""How fast readings are judged: `run()` gives seconds a batch, after import, on one core.
 
 The peer is the same suite with the library's own row-id mode (`unexpected_index_column_names`),
 the documented way to learn which rows failed.
@@ -75,8 +75,8 @@ def _row_ids(readings: pd.DataFrame) -> object:
     return run_expectations(frame, suite.expectations, terms, id_column="row_id")
 
 
-def run(*, runs: int = 3, peer: bool = True) -> dict[str, dict[str, Any]]:
-    """Measure; returns name -> {ours, peer, ratio, unit, runs}, peer None where not measured."""
+def run(*, runs: int = 3, peer: bool = True) -> list[dict[str, Any]]:
+    """Return a record a batch: name, ours and peer (median seconds; peer None where not measured), runs."""
     judge(batch(50, failing=0.1, deliveries=1), source=SOURCE)  # the library is imported here
     cases = {
         "judge_700_rows": (700, 0.05, 1, 7, False),
@@ -84,21 +84,15 @@ def run(*, runs: int = 3, peer: bool = True) -> dict[str, dict[str, Any]]:
         "judge_1M_rows_clean": (1_000_000, 0.0, 30, runs, False),
         "judge_1M_rows_30pct_bad": (1_000_000, 0.30, 30, runs, False),
     }
-    found: dict[str, dict[str, Any]] = {}
+    found = []
     for name, (n, failing, deliveries, times, with_peer) in cases.items():
         readings = batch(n, failing=failing, deliveries=deliveries)
         ours = _seconds(lambda frame=readings: judge(frame, source=SOURCE), times)
         theirs = _seconds(lambda frame=readings: _row_ids(frame), 1) if with_peer else None
-        found[name] = {
-            "ours": round(ours, 3),
-            "peer": None if theirs is None else round(theirs, 3),
-            "ratio": None if theirs is None else round(theirs / ours, 1),
-            "unit": "s",
-            "runs": times,
-        }
+        found.append({"name": name, "ours": ours, "peer": theirs, "unit": "s", "runs": times})
     return found
 
 
 if __name__ == "__main__":
-    for name, result in run().items():
-        print(name, result)
+    for result in run():
+        print(result)
