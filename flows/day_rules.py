@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from indicators.air_editions import limit_of
 from indicators.registry import Registry
-from warehouse.aggregates import DayRule, MaximumRule
+from warehouse.day_rule import DayRule, MaximumRule
 
 
 def day_rules(registry: Registry, start: datetime, end: datetime) -> list[DayRule]:

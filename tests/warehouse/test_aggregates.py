@@ -25,7 +25,6 @@ from tests.warehouse.loading import no_rejects, readings, unit
 from vocabulary.rounding import round_half_even
 from warehouse import bulk
 from warehouse.aggregates import (
-    MaximumRule,
     daily_maximum,
     daily_maximum_8h,
     daily_means,
@@ -34,6 +33,7 @@ from warehouse.aggregates import (
     section_item_means,
     station_days_sql,
 )
+from warehouse.day_rule import MaximumRule
 from warehouse.engine import Warehouse
 from warehouse.load import load_batch
 from warehouse.recall import recall_readings
