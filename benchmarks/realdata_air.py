@@ -25,28 +25,18 @@ COLUMNS: dict[str, tuple[str, str]] = {
 }
 
 
-def air_rates(connection: Connection) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
+def air_rates(connection: Connection, cities: pd.Series) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
     """Rates of the release's own air figures, and how many hours had nothing to compute from.
 
-    An hour of which only the AQI came (a file cut within a line) is no disagreement: it is counted apart.
+    `cities` is site -> city. An hour of which only the AQI came (a file cut within a line) is no
+    disagreement: it is counted apart.
     """
     release = wide(connection, COLUMNS)
     if release.empty:
         return {}, {}
     alone = release["AQI"].notna() & release[list(ITEMS)].isna().all(axis=1)
     release["AQI"] = release["AQI"].mask(alone)
-    registry = load_standards()
-    # no window reaches over a whole day without hours: stretches of days are measured one by one, or the
-    # dense arrays of the rules would mostly hold the days between them
-    days = np.sort(release["observed_at"].dt.floor("D").unique())
-    stretch = np.cumsum(np.diff(days, prepend=days[:1]) > np.timedelta64(1, "D"))
-    of_row = stretch[np.searchsorted(days, release["observed_at"].dt.floor("D").to_numpy())]
-    found = [measure(part, registry) for _, part in release.groupby(of_row)]
-    rates = {
-        name: rate(sum(one[name]["rows"] for one in found), sum(one[name]["agree"] for one in found))
-        for name in found[0]
-    }
-    return rates, {"air_hours_without_items": int(alone.sum())}
+    return measure(release, load_standards(), cities), {"air_hours_without_items": int(alone.sum())}
 
 
 def national_feed(data: Path) -> dict[str, dict[str, Any]]:

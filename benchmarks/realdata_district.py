@@ -204,6 +204,12 @@ def stations(data: Path) -> pd.DataFrame:
     return _sites(table.assign(aliases=table["key"].str[:-1], kind="station", medium="air", level="国控"))
 
 
+def cities(data: Path) -> pd.Series:
+    """City by station; a station without a city in the table is not in it."""
+    table = stations(data)
+    return table[~table["note"].isin(["", "-"])].set_index("key")["note"]
+
+
 def sections(data: Path) -> pd.DataFrame:
     """Sections by province and name; `lake` says whose limits for total phosphorus hold."""
     path = data / facts()["registry"]["sections"]

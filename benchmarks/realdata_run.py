@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.realdata_air import air_rates, national_feed
-from benchmarks.realdata_district import facts, layouts
+from benchmarks.realdata_district import cities, facts, layouts
 from benchmarks.realdata_load import Loaded, load, peak_gib
 from benchmarks.realdata_water import water_rates
 from flows.run import write_whole
@@ -55,7 +55,7 @@ def evaluate(data: Path, loaded: Loaded) -> Outcome:
     """Recompute the published figures from the warehouse and compare."""
     began = time.monotonic()
     with loaded.warehouse.read() as connection:
-        air, air_counts = air_rates(connection)
+        air, air_counts = air_rates(connection, cities(data))
         water, water_counts = water_rates(connection, loaded.settings.home / "landing", loaded.sites)
     found = air | national_feed(data) | water
     nothing = {"rows": 0, "agree": 0, "rate": None}

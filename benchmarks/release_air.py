@@ -47,8 +47,11 @@ def rate(rows: int, agree: int) -> Rate:
     return {"rows": int(rows), "agree": int(agree), "rate": agree / rows if rows else None}
 
 
-def measure(release: pd.DataFrame, registry: Registry) -> dict[str, Rate]:
-    """Rates of a release.
+def measure(release: pd.DataFrame, registry: Registry, cities: pd.Series) -> dict[str, Rate]:
+    """Rates of a release, measured by stretches of days.
+
+    No window reaches over a whole day without hours, and the dense arrays of the rules would mostly hold
+    the days between.
 
     Parameters
     ----------
@@ -56,51 +59,76 @@ def measure(release: pd.DataFrame, registry: Registry) -> dict[str, Rate]:
         Wide, one row per site and hour: site, observed_at (START of the hour), AQI, the items, and the
         published PM2.5_24h, PM10_24h, SO2_24h, NO2_24h, O3_8h, O3_8h_24h.
     registry : Registry
+    cities : Series
+        Site -> city, of the sites whose city is known.
 
     Returns
     -------
     dict
         Name -> rows, agree, rate.
     """
-    means = means_24h(release)
+    day = release["observed_at"].dt.floor("D")
+    days = np.sort(day.unique())
+    stretch = np.cumsum(np.diff(days, prepend=days[:1]) > np.timedelta64(1, "D"))
+    found = []
+    for _, part in release.groupby(stretch[np.searchsorted(days, day.to_numpy())]):
+        means = means_24h(part)
+        found.append(
+            hourly_rates(part, registry, cities) | mean_rates(means) | ozone_rates(part, means, registry)
+        )
     return {
-        **hourly_rates(release, registry),
-        **mean_rates(means),
-        **ozone_rates(release, means, registry),
+        name: rate(sum(one[name]["rows"] for one in found), sum(one[name]["agree"] for one in found))
+        for name in found[0]
     }
 
 
-def rounded_to_nearest(rows: pd.DataFrame) -> pd.Series:
-    """AQI as it would be with IAQI rounded to the nearest instead of up."""
+def rounded_to_nearest(rows: pd.DataFrame) -> np.ndarray:
+    """AQI as it would be with IAQI rounded to the nearest instead of up; NaN where no item is there."""
     lines = [
         np.floor(np.interp(rows[name], points, _IAQI[: len(points)]) + 0.5 + 1e-9)
         for name, points in _POINTS.items()
     ]
-    return pd.DataFrame(lines).max().set_axis(rows.index)
+    return np.fmax.reduce(lines)
 
 
-def hourly_rates(release: pd.DataFrame, registry: Registry) -> dict[str, Rate]:
+def hourly_rates(release: pd.DataFrame, registry: Registry, cities: pd.Series) -> dict[str, Rate]:
     """Hourly AQI: 1-h means, PM on the daily breakpoints, IAQI rounded up.
 
-    A defect of the release (Beijing, 2019-10-01) is told by the station's day: every hour on which rounding
-    up and rounding to the nearest differ has the latter.
+    The release has a defect: on some days it rounded a city's AQI to the nearest (Beijing, 2019-10-01).
+    `air_hourly_aqi_complete` leaves a station's day out when the OTHER stations of its city show that on
+    that day (`rounded_elsewhere`); the station's own published AQI takes no part in it. Where a station's
+    city is unknown, or no other station of it tells, nothing is left out.
+    `air_hourly_aqi_complete_with_defects` is the same rate with nothing left out at all.
     """
     rows = release[release["AQI"].notna()].reset_index(drop=True)
     ours = hourly_aqi(rows, registry=registry, inputs="feed")["aqi"]
     same = (ours == rows["AQI"].astype("Int16")).fillna(value=False).to_numpy(dtype=bool)
     complete = rows[list(ITEMS)].notna().all(axis=1).to_numpy()
     nearest = rounded_to_nearest(rows)
-    telling = pd.Series(complete & (nearest != ours).fillna(value=False).to_numpy(dtype=bool))
-    lower = telling & (nearest == rows["AQI"])
-    day = [rows["site"], rows["observed_at"].dt.floor("D")]
-    hours_lower = lower.groupby(day).transform("sum")
-    defect = ((hours_lower == telling.groupby(day).transform("sum")) & (hours_lower > 0)).to_numpy()
-    kept = complete & ~defect
+    telling = complete & (ours != nearest).fillna(value=False).to_numpy(dtype=bool)
+    lower = telling & (rows["AQI"] == nearest).to_numpy()
+    kept = complete & ~rounded_elsewhere(rows, telling, lower, cities)
     return {
         "air_hourly_aqi": rate(len(rows), same.sum()),
         "air_hourly_aqi_complete_with_defects": rate(complete.sum(), same[complete].sum()),
         "air_hourly_aqi_complete": rate(kept.sum(), same[kept].sum()),
     }
+
+
+def rounded_elsewhere(
+    rows: pd.DataFrame, telling: np.ndarray, lower: np.ndarray, cities: pd.Series
+) -> np.ndarray:
+    """Rows of station days on which every telling hour of the city's OTHER stations is rounded to the nearest.
+
+    An hour tells when rounding up and rounding to the nearest differ (`telling`); `lower` of them were
+    published as the latter. False where the city is unknown or its other stations have no telling hour.
+    """
+    keys = pd.DataFrame({"site": rows["site"], "day": rows["observed_at"].dt.floor("D")})
+    hours = keys.assign(city=rows["site"].map(cities), telling=telling, lower=lower)
+    own = hours.groupby(["city", "day", "site"])[["telling", "lower"]].sum()
+    others = own.groupby(["city", "day"]).transform("sum") - own
+    found = others[(others["lower"] > 0) & (others["lower"] == others["telling"])].reset_index()
+    return pd.MultiIndex.from_frame(keys).isin(pd.MultiIndex.from_frame(found[["site", "day"]]))
 
 
 def long_of(release: pd.DataFrame, names: list[str]) -> pd.DataFrame:
