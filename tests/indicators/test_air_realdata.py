@@ -59,11 +59,13 @@ def read_long(path: Path) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def release() -> pd.DataFrame:
-    """Every stored hour of 2019, one column per published type."""
+    """Seven days of the whole country, five weeks of Shandong and a month of one city; a column per type."""
     base = folder("air_quotsoft")
-    files = sorted(base.glob("national/*.csv")) + sorted(base.glob("shandong_2019/*.csv"))
+    files = sorted(base.glob("national/*.csv")) + sorted(base.glob("shandong_2019/*.csv"))[:35]
     parts = [read_quotsoft(path) for path in files]
-    parts.append(read_long(base / "liaocheng_2019_long.csv"))
+    # of one city's year a month on which no other file lies
+    city = read_long(base / "liaocheng_2019_long.csv")
+    parts.append(city[city["observed_at"].dt.month == 4])
     long = pd.concat(parts, ignore_index=True)
     # some Shandong files name stations without their letter
     long["site"] = long["site"].str.removesuffix("A")
@@ -88,9 +90,9 @@ def rates(release) -> dict[str, dict[str, object]]:
 @pytest.mark.parametrize(
     ("name", "least", "rows"),
     [
-        ("air_hourly_aqi", 0.9998, 300_000),
-        ("air_hourly_aqi_complete_with_defects", 0.9998, 300_000),
-        ("air_hourly_aqi_complete", 0.9999, 300_000),
+        ("air_hourly_aqi", 0.9998, 200_000),
+        ("air_hourly_aqi_complete_with_defects", 0.9998, 200_000),
+        ("air_hourly_aqi_complete", 0.9999, 200_000),
         ("air_24h_means", 0.999, 300_000),
         ("air_o3_8h", 0.999, 100_000),
         ("air_mda8", 0.999, 3_000),
@@ -101,11 +103,12 @@ def test_figures_of_the_release(rates, name, least, rows):
     assert rates[name]["rate"] >= least
 
 
-def test_few_hours_are_left_out_of_the_aqi(rates):
+def test_one_day_of_one_city_is_left_out_of_the_aqi(rates):
     left_out = (
         rates["air_hourly_aqi_complete_with_defects"]["rows"] - rates["air_hourly_aqi_complete"]["rows"]
     )
-    assert left_out < 0.001 * rates["air_hourly_aqi_complete"]["rows"]
+    # Beijing, 2019-10-01: twelve stations
+    assert 0 < left_out <= 12 * 24
 
 
 def test_a_calm_day_of_the_whole_country_needs_nothing_left_out(release):
