@@ -31,13 +31,13 @@ from warehouse.aggregates import (
     flags_delivered,
     period_statistics,
     section_item_means,
-    station_days_sql,
 )
 from warehouse.day_rule import MaximumRule
 from warehouse.engine import Warehouse
 from warehouse.load import load_batch
 from warehouse.recall import recall_readings
 from warehouse.schema import air_days
+from warehouse.station_days import station_days_sql
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPORTS = ROOT / "examples" / "exports" / "chiping"
