@@ -67,12 +67,11 @@ def restore_backup(
     settings = Settings()
     warehouse = _warehouse(settings)
     record = restore(path, warehouse, settings.home / "landing")
-    said = f"已恢复 {record['members']} 个文件，规范转储哈希 {record['dump_sha256']} / {record['members']} files restored"
-    if record["migrate"]:
-        said += (
-            "\n备份来自旧版，请运行 ecoplan migrate / the backup is of an older version, run ecoplan migrate"
-        )
-    _tell(record, said, as_json)
+    _tell(
+        record,
+        f"已恢复 {record['members']} 个文件，规范转储哈希 {record['dump_sha256']} / {record['members']} files restored",
+        as_json,
+    )
 
 
 def move(

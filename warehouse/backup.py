@@ -155,13 +155,13 @@ def _add(archive: zipfile.ZipFile, name: str, path: Path) -> Member:
 def restore(path: Path, warehouse: Warehouse, landing: Path) -> dict[str, Any]:
     """Bring a backup back into an empty warehouse and an empty landing zone.
 
-    Everything is unpacked beside its place and proved against the manifest before any of it is used.
+    Everything is unpacked beside its place and proved against the manifest before any of it is used. A backup
+    of an older program is migrated on the way.
 
     Returns
     -------
     dict
-        `engine` of the backup, `members`, `dump_sha256`, and `migrate`: whether the warehouse must be migrated
-        before use.
+        `engine` of the backup, `members`, `dump_sha256`.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def restore(path: Path, warehouse: Warehouse, landing: Path) -> dict[str, Any]:
             manifest, members = _manifest(archive, path)
             for member in members:
                 _unpack(archive, member, work, path)
-            needs_migration = _place_warehouse(manifest, work, warehouse)
+            _place_warehouse(manifest, work, warehouse)
             unpacked = work / "landing"
             unpacked.mkdir(exist_ok=True)
             if landing.exists():
@@ -190,7 +190,6 @@ def restore(path: Path, warehouse: Warehouse, landing: Path) -> dict[str, Any]:
         "engine": manifest["engine"],
         "members": len(members),
         "dump_sha256": manifest["dump_sha256"],
-        "migrate": needs_migration,
     }
 
 
@@ -250,8 +249,8 @@ def _unpack(archive: zipfile.ZipFile, member: Member, work: Path, path: Path) ->
         )
 
 
-def _place_warehouse(manifest: dict[str, Any], work: Path, warehouse: Warehouse) -> bool:
-    """Put the unpacked warehouse in its place; return whether it must be migrated before use."""
+def _place_warehouse(manifest: dict[str, Any], work: Path, warehouse: Warehouse) -> None:
+    """Put the unpacked warehouse in its place, migrated and with the hash of the manifest."""
     version = int(manifest["schema_version"])
     if version > SCHEMA_VERSION:
         raise SchemaVersionError(
@@ -261,23 +260,22 @@ def _place_warehouse(manifest: dict[str, Any], work: Path, warehouse: Warehouse)
     unpacked = work / _FILE
     if not unpacked.exists():
         fill_tables(warehouse, work / "warehouse", version=version, sha256=manifest["dump_sha256"])
-        return False
+        return
+    source = Warehouse(f"duckdb:///{unpacked}")
+    source.migrate()
+    with source.read() as connection:
+        found = dump_sha256(connection)
+    if found != manifest["dump_sha256"]:
+        raise BackupError(
+            f"规范转储哈希 {found} 与清单 {manifest['dump_sha256']} 不同 / the canonical dump hash {found} is not the "
+            f"manifest's {manifest['dump_sha256']}"
+        )
     if warehouse.file is None:
-        source = Warehouse(f"duckdb:///{unpacked}")
-        source.migrate()
         transfer(source, warehouse)
-        return False
-    if version == SCHEMA_VERSION:
-        with Warehouse(f"duckdb:///{unpacked}", read_only=True).read() as connection:
-            found = dump_sha256(connection)
-        if found != manifest["dump_sha256"]:
-            raise BackupError(
-                f"规范转储哈希 {found} 与清单 {manifest['dump_sha256']} 不同 / the canonical dump hash {found} is not the "
-                f"manifest's {manifest['dump_sha256']}"
-            )
+        return
+    copy_file(source, unpacked.with_name("checkpointed.duckdb"))
     warehouse.file.parent.mkdir(parents=True, exist_ok=True)
-    _move(unpacked, warehouse.file)
-    return version != SCHEMA_VERSION
+    _move(unpacked.with_name("checkpointed.duckdb"), warehouse.file)
 
 
 def _move(source: Path, target: Path) -> None:

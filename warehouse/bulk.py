@@ -43,9 +43,9 @@ def lock_schema(connection: Connection) -> None:
     _ways(connection).lock_schema(connection)
 
 
-def hold(connection: Connection, name: str) -> None:
-    """Hold the lock called `name` for as long as the connection is open, in no transaction."""
-    _ways(connection).hold(connection, name)
+def hold(connection: Connection, name: str, wait: float) -> None:
+    """Hold a lock of the server called `name` while the connection is open; an error after `wait` seconds."""
+    postgres_bulk.hold(connection, name, wait)
 
 
 def checkpoint(connection: Connection) -> None:

@@ -38,10 +38,6 @@ def lock_schema(connection: Connection) -> None:
     """Do nothing: the file is held by one process."""
 
 
-def hold(connection: Connection, name: str) -> None:
-    """Do nothing: `Warehouse.alone` uses a lock file beside the warehouse's file."""
-
-
 def next_ids(connection: Connection, target: Table, _sequence: Sequence, count: int) -> npt.NDArray[np.int64]:
     """Return the next ids of `target`; one writer at a time, so the highest and one more is free."""
     highest = int(connection.execute(select(func.coalesce(func.max(target.c.id), 0))).scalar_one())

@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
@@ -101,23 +101,31 @@ class Warehouse:
         Raises
         ------
         WarehouseBusyError
-            When another process does it for longer than `lock_wait` (embedded engine).
+            When another process does it for longer than `lock_wait`.
         """
-        if self.file is not None:
-            path = self.file.with_name(f"{self.file.name}.{name}.lock")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with FileLock(path, timeout=self.lock_wait):
-                    yield
-            except Timeout as error:
-                raise WarehouseBusyError(
-                    f"另一个进程正在进行 {name}，已等待 {self.lock_wait:.0f} 秒 / another process is busy with {name}, "
-                    f"waited {self.lock_wait:.0f} s"
-                ) from error
+        busy = WarehouseBusyError(
+            f"另一个进程正在进行 {name}，已等待 {self.lock_wait:.0f} 秒 / another process is busy with {name}, waited "
+            f"{self.lock_wait:.0f} s"
+        )
+        if self.file is None:
+            with self._connect() as connection:
+                try:
+                    bulk.hold(connection, name, self.lock_wait)
+                except OperationalError as error:
+                    raise busy from error
+                yield
             return
-        with self._connect() as connection:
-            bulk.hold(connection, name)
+        path = self.file.with_name(f"{self.file.name}.{name}.lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=self.lock_wait)
+        except Timeout as error:
+            raise busy from error
+        try:
             yield
+        finally:
+            lock.release()
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:

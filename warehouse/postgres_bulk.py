@@ -88,8 +88,10 @@ def lock_schema(connection: Connection) -> None:
     connection.execute(text("select pg_advisory_xact_lock(hashtextextended('schema', 1))"))
 
 
-def hold(connection: Connection, name: str) -> None:
+def hold(connection: Connection, name: str, wait: float) -> None:
     """Hold the lock called `name` until the connection is closed, in no transaction."""
+    bound = {"bound": f"{max(1, round(wait * 1000))}ms"}
+    connection.execute(text("select set_config('lock_timeout', :bound, false)"), bound)
     connection.execute(text("select pg_advisory_lock(hashtextextended(:name, 2))"), {"name": name})
     connection.commit()
 

@@ -133,9 +133,11 @@ def _start(day: pd.Timestamp) -> datetime:
 
 
 def typed(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
-    """Give every column the pandas type that stands for its SQL type, whatever the engine gave."""
+    """Give every column the pandas type of its SQL type, whatever the engine gave; unknown ones stay."""
     kinds = {float: "float64", int: "Int64", bool: "boolean", str: "str", datetime: "datetime64[us]"}
-    return frame.astype({name: kinds[table.c[name].type.python_type] for name in frame.columns})
+    return frame.astype(
+        {name: kinds[table.c[name].type.python_type] for name in frame.columns if name in table.c}
+    )
 
 
 def fill_tables(target: Warehouse, folder: Path, *, version: int, sha256: str) -> None:
@@ -165,7 +167,7 @@ def fill_tables(target: Warehouse, folder: Path, *, version: int, sha256: str) -
         rows = {table.name: 0 for table in MOVED}
         for table in MOVED:
             for part in sorted((folder / table.name).glob("*.parquet")):
-                frame = pq.read_table(part).to_pandas()
+                frame = typed(pq.read_table(part).to_pandas(), table)
                 rows[table.name] += len(frame)
                 bulk.append(write, Table(table.name, MetaData(), *map(Column, frame.columns)), frame)
         if version != SCHEMA_VERSION:

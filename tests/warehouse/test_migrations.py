@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from pathlib import Path
 
@@ -11,8 +10,9 @@ import pytest
 from sqlalchemy import func, insert, inspect, select, text
 
 from tests.warehouse.loading import no_rejects, readings, unit
+from tests.warehouse.old_warehouse import hash_of_then, old_warehouse, section
 from warehouse import migrations
-from warehouse.dump import canonical_dump, dump_sha256
+from warehouse.dump import dump_sha256
 from warehouse.engine import SchemaVersionError, Warehouse, version_of
 from warehouse.load import load_batch
 from warehouse.schema import SCHEMA_VERSION, deliveries, metadata, section_results
@@ -22,71 +22,6 @@ T0 = datetime(2025, 7, 1)
 
 def _again(warehouse: Warehouse, **given: object) -> Warehouse:
     return Warehouse(warehouse.url.render_as_string(hide_password=False), **given)  # type: ignore[arg-type]
-
-
-def _section(period: str, water_class: int | None, **given: object) -> dict[str, object]:
-    return {
-        "district": "d",
-        "site": "断面甲",
-        "period_kind": "month",
-        "period": period,
-        "start": datetime.fromisoformat(f"{period}-01"),
-        "class": water_class,
-        "items_used": 5,
-        "items": "nh3_n",
-        "worst": "nh3_n",
-        "multiples": "0.2",
-        "target_class": 3,
-        "attained": water_class == 3,
-        "nd_limited": False,
-        "n_samples": 4,
-        "mode": "evaluation",
-        "standard": "GB 3838-2002",
-        "known_from": T0,
-        "known_until": None,
-    } | given
-
-
-def _old(warehouse: Warehouse) -> str:
-    """Make a warehouse of version 1 with a little in every table that matters; return its hash of then.
-
-    Written with statements of then, since the program of now writes columns that version 1 lacks.
-    """
-    with warehouse.bare_engine().begin() as connection:
-        migrations.upgrade(connection, None, to=1)
-        frame = readings([("断面甲", 0, 0.5), ("断面甲", 4, 1.5)])
-        load_batch(connection, [unit(1, 2)], frame, no_rejects(), now=T0)
-        load_batch(
-            connection, [unit(2, 1)], readings([("断面甲", 0, 2.5)]), no_rejects(), now=datetime(2025, 7, 2)
-        )
-        old = section_results.to_metadata(type(metadata)())
-        old._columns.remove(old.c["valid"])
-        old._columns.remove(old.c["reason"])
-        rows = [_section("2025-01", 3), _section("2025-02", None, attained=None), _section("2025-03", 6)]
-        rows.append(_section("2025-03", 5, known_until=datetime(2025, 7, 2)))
-        connection.execute(insert(old), rows)
-        return _hash_of_then(connection)
-
-
-def _hash_of_then(connection) -> str:
-    """The dump of version 1: every column of the table, and it had neither `valid` nor `reason`."""
-    digest = hashlib.sha256()
-    from warehouse import dump
-
-    kept = dict(dump.ADDED)
-    dump.ADDED.clear()
-    table = section_results.to_metadata(type(metadata)())
-    for name in ("valid", "reason"):
-        table._columns.remove(table.c[name])
-    before = dump.DERIVED
-    dump.DERIVED = (table, *before[1:])
-    try:
-        for part in canonical_dump(connection):
-            digest.update(part)
-    finally:
-        dump.ADDED.update(kept)
-        dump.DERIVED = before
-    return digest.hexdigest()
 
 
 def _shape(warehouse: Warehouse) -> dict[str, object]:
@@ -159,7 +94,7 @@ def test_the_newest_script_is_the_schema_version() -> None:
 
 
 def test_an_old_warehouse_is_refused_then_migrated_and_keeps_its_hash(warehouse: Warehouse) -> None:
-    before = _old(warehouse)
+    before = old_warehouse(warehouse)
     with pytest.raises(SchemaVersionError, match="ecoplan migrate"):
         _again(warehouse).engine()
     with pytest.raises(SchemaVersionError, match="ecoplan migrate"), _again(warehouse).begin():
@@ -182,13 +117,13 @@ def test_an_old_warehouse_is_refused_then_migrated_and_keeps_its_hash(warehouse:
 
 
 def test_migrating_again_changes_nothing(warehouse: Warehouse) -> None:
-    _old(warehouse)
+    old_warehouse(warehouse)
     warehouse.migrate()
     assert warehouse.migrate() == (SCHEMA_VERSION, SCHEMA_VERSION)
 
 
 def test_a_migrated_warehouse_goes_on_loading(warehouse: Warehouse) -> None:
-    _old(warehouse)
+    old_warehouse(warehouse)
     warehouse.migrate()
     with _again(warehouse).begin() as connection:
         load_batch(connection, [unit(3, 1)], readings([("断面乙", 0, 1.0)]), no_rejects(), now=T0)
@@ -199,7 +134,7 @@ def test_a_migrated_warehouse_goes_on_loading(warehouse: Warehouse) -> None:
 def test_a_migration_that_fails_leaves_the_old_warehouse(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = _old(warehouse)
+    before = old_warehouse(warehouse)
     real = migrations.upgrade
 
     def killed(*given: object) -> None:
@@ -211,16 +146,16 @@ def test_a_migration_that_fails_leaves_the_old_warehouse(
         warehouse.migrate()
     with warehouse.bare_engine().connect() as connection:
         assert version_of(connection) == 1
-        assert _hash_of_then(connection) == before
+        assert hash_of_then(connection) == before
 
 
 def test_a_column_that_came_later_counts_where_it_says_more(warehouse: Warehouse) -> None:
-    _old(warehouse)
+    old_warehouse(warehouse)
     warehouse.migrate()
     with warehouse.begin() as connection:
         filled = dump_sha256(connection)
         row = pd.DataFrame(
-            [_section("2025-04", 3, valid=False, reason="few-samples", known_until=datetime(2025, 7, 3))]
+            [section("2025-04", 3, valid=False, reason="few-samples", known_until=datetime(2025, 7, 3))]
         )
         connection.execute(insert(section_results), row.to_dict("records"))
         assert dump_sha256(connection) == filled, "a row that is no longer believed is not dumped"
