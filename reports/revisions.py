@@ -162,7 +162,10 @@ def revision_tables(report: Report, *, language: str = "zh") -> list[tuple[str, 
             rows = by_revision(rows)
         shown = [
             {
-                column[place]: " → ".join(_shown(row[name], place) for name in column[2].split())
+                # what did not change is said once
+                column[place]: " → ".join(
+                    dict.fromkeys(_shown(row[name], place) for name in column[2].split())
+                )
                 for column in columns
             }
             for row in rows
@@ -202,6 +205,9 @@ def revisions_html(
     environment.filters["name"] = lambda key: names.get(key, key)
     known = parameters()
     environment.filters["factor"] = lambda key: known[key].zh if key in known else key
+    environment.filters["factors"] = lambda keys: "、".join(
+        known[key].zh if key in known else key for key in str(keys or "").split(",")
+    )
     environment.filters["clock"] = lambda text: str(text or "")[:16].replace("T", " ")
     template = environment.from_string(
         files("reports").joinpath("templates/revisions.html").read_text("utf-8")
