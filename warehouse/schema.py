@@ -358,7 +358,7 @@ def _on_server(name: str, *columns: Column[Any], using: str = "btree") -> None:
     Index(name, *columns, postgresql_using=using).ddl_if(dialect="postgresql")
 
 
-_on_server("readings_key", readings.c.series_id, readings.c.observed_at, readings.c.rank_first)
+_on_server("readings_key", readings.c.series_id, readings.c.observed_at)
 _on_server("readings_time", readings.c.observed_at, using="brin")
 _on_server("readings_delivery", readings.c.delivery_id, using="brin")
 _on_server("deliveries_rank", deliveries.c.district, deliveries.c.rank)

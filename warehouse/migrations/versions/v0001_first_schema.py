@@ -330,7 +330,3 @@ Table(
 
 def upgrade() -> None:
     metadata.create_all(op.get_bind(), checkfirst=False)
-
-
-def downgrade() -> None:
-    metadata.drop_all(op.get_bind(), checkfirst=False)

@@ -96,12 +96,3 @@ def upgrade() -> None:
     rows = select(*[old.c[name] for name in _KEPT], old.c["class"].is_not(None), literal(""))
     op.execute(insert(new).from_select([*_KEPT, "valid", "reason"], rows))
     op.drop_table(_OLD)
-
-
-def downgrade() -> None:
-    op.rename_table(_TABLE, _OLD)
-    op.create_table(_TABLE, *_columns(), *_last())
-    old = table(_OLD, *[column(name) for name in _KEPT])
-    new = table(_TABLE, *[column(name) for name in _KEPT])
-    op.execute(insert(new).from_select(_KEPT, select(*[old.c[name] for name in _KEPT])))
-    op.drop_table(_OLD)

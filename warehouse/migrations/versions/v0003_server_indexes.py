@@ -16,7 +16,7 @@ depends_on = None
 
 #: index -> (table, columns, how it is kept)
 INDEXES = {
-    "readings_key": ("readings", ["series_id", "observed_at", "rank_first"], "btree"),
+    "readings_key": ("readings", ["series_id", "observed_at"], "btree"),
     "readings_time": ("readings", ["observed_at"], "brin"),
     "readings_delivery": ("readings", ["delivery_id"], "brin"),
     "deliveries_rank": ("deliveries", ["district", "rank"], "btree"),
@@ -44,10 +44,3 @@ def upgrade() -> None:
         # setval(sequence, next value, not yet taken)
         reached = func.setval(sequence, func.coalesce(highest, 0) + 1, False)
         op.get_bind().execute(select(reached))
-
-
-def downgrade() -> None:
-    if op.get_bind().dialect.name != "postgresql":
-        return
-    for name, (target, _, _) in INDEXES.items():
-        op.drop_index(name, target)
