@@ -11,6 +11,7 @@ from flows.run import FAILED, Run, close_run, open_run
 from flows.settings import Settings
 from flows.way import Do, Wish, plainly, walk
 from warehouse.load import mark_range
+from warehouse.snapshot import publish_snapshot
 
 
 def night(
@@ -89,4 +90,7 @@ def _finish(run: Run, wish: Wish, do: Do) -> int:
         run.summary.exit_status = FAILED
         close_run(run)
         raise
-    return close_run(run)
+    status = close_run(run)
+    if not run.dry_run:
+        publish_snapshot(run.warehouse)
+    return status

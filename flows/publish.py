@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from flows.revisions import publish_revisions
 from flows.run import Run, write_whole
 from reports.overview import overview_html
 
 
 def publish(run: Run) -> None:
-    """Write the overview page and note where everything lies."""
+    """Write the overview page, the page of revisions if there are any, and note where everything lies."""
     folder = run.settings.home / "report"
     folder.mkdir(parents=True, exist_ok=True)
     names = {key: district.name_zh for key, district in run.districts.items()}
     page = folder / "index.html"
     write_whole(page, overview_html(run.summary.as_dict(), names).encode())
     home = run.settings.home
+    if (revisions := publish_revisions(run)) is not None:
+        run.summary.places["修订 revisions"] = str(revisions)
     run.summary.places |= {
         "报告 report": str(page),
         "消息 messages": str(home / "messages"),

@@ -69,6 +69,7 @@ def copy_file(warehouse: Warehouse, target: Path) -> None:
                 copy.flush()
                 os.fsync(copy.fileno())
         os.utime(temporary, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+        temporary.chmod(0o644)  # readers may be other users; mkstemp made it private
         temporary.replace(target)
         sync_folder(target.parent)
     except OSError as error:

@@ -266,12 +266,12 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def fits(value: Any, stated: str) -> bool:
-    kind, _, nullable = stated.partition(" or ")
+    kinds = stated.split(" or ")
     if value is None:
-        return nullable == "null"
+        return "null" in kinds
     if isinstance(value, bool):
-        return kind == "boolean"
-    return isinstance(value, _TYPES[kind])
+        return "boolean" in kinds
+    return any(isinstance(value, _TYPES[kind]) for kind in kinds if kind != "null")
 
 
 @pytest.mark.parametrize("heading", list(_COMMANDS))
