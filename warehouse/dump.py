@@ -92,7 +92,8 @@ def _text(name: str, rows: pd.DataFrame, *, sort: bool = True) -> bytes:
         shown = shown.sort_values(list(shown.columns), kind="stable", na_position="first")
     buffer = io.BytesIO()
     buffer.write(f"# {name}\n".encode())
-    pa_csv.write_csv(pa.Table.from_pandas(shown, preserve_index=False), buffer)
+    # in one chunk: the writer fills in garbage for a table whose text begins with an empty chunk
+    pa_csv.write_csv(pa.Table.from_pandas(shown, preserve_index=False).combine_chunks(), buffer)
     return buffer.getvalue()
 
 

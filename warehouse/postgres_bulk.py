@@ -54,7 +54,9 @@ def stage(connection: Connection, name: str, frame: pd.DataFrame) -> None:
     buffer = io.BytesIO()
     # an unquoted empty field is null and a quoted one the empty text, on both sides
     options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
-    pa_csv.write_csv(pa.Table.from_pandas(frame, preserve_index=False), buffer, write_options=options)
+    # in one chunk: the writer fills in garbage for a table whose text begins with an empty chunk
+    rows = pa.Table.from_pandas(frame, preserve_index=False).combine_chunks()
+    pa_csv.write_csv(rows, buffer, write_options=options)
     driver: Any = connection.connection.driver_connection
     quoted = connection.dialect.identifier_preparer.quote(name)
     with driver.cursor() as cursor, cursor.copy(f"COPY {quoted} FROM STDIN (FORMAT csv)") as copy:
