@@ -154,7 +154,9 @@ def send_messages(run: Run) -> None:
     """Send what waits in the outbox; a channel that fails keeps its messages and is reported."""
     for district in run.districts.values():
         channels = build_channels(settings_of(district), run.settings.home)
-        report = deliver(run.warehouse.engine(), channels, now=now_utc(), district=district.key)
+        # two commands at once must not both take the same message
+        with run.warehouse.alone("send"):
+            report = deliver(run.warehouse.engine(), channels, now=now_utc(), district=district.key)
         sent = sum(report.sent.values())
         run.summary.messages["sent"] = run.summary.messages.get("sent", 0) + sent
         run.summary.failures += [

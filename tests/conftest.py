@@ -32,8 +32,12 @@ def postgres_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = Path("/tmp") / f"ecoplan-pg-{os.getpid()}"  # noqa: S108
     folder.mkdir(mode=0o755, exist_ok=True)
     server = get_server(str(folder / "data"))
+    uri = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    # crashes of this server are not under test: without syncing to disk it starts and stops in no time
+    for statement in ("alter system set fsync = off", "select pg_reload_conf()"):
+        _outside_transaction(uri, statement)
     try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        yield uri
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
@@ -47,14 +51,19 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     return fresh_postgres(request.getfixturevalue("postgres_uri"))
 
 
-def fresh_postgres(uri: str) -> Warehouse:
-    """Make an empty database on the server and return a warehouse in it."""
+def _outside_transaction(uri: str, statement: str) -> None:
     from sqlalchemy import create_engine, text
-    from sqlalchemy.engine import make_url
     from sqlalchemy.pool import NullPool
 
-    name = f"w{os.urandom(6).hex()}"
     with create_engine(uri, isolation_level="AUTOCOMMIT", poolclass=NullPool).connect() as connection:
-        connection.execute(text(f"create database {name}"))
+        connection.execute(text(statement))
+
+
+def fresh_postgres(uri: str) -> Warehouse:
+    """Make an empty database on the server and return a warehouse in it."""
+    from sqlalchemy.engine import make_url
+
+    name = f"w{os.urandom(6).hex()}"
+    _outside_transaction(uri, f"create database {name}")
     url = make_url(uri).set(database=name)
     return Warehouse(url.render_as_string(hide_password=False))

@@ -73,7 +73,8 @@ def test_show_gives_evidence_steps_and_what_left(filled: Nights, engine: Engine)
         ("console", "waiting"),
         ("file", "waiting"),
     ]
-    assert shown["known_at"] == dt.datetime(2026, 4, 1, 18).isoformat()
+    # kept in UTC, shown in Asia/Shanghai
+    assert shown["known_at"] == dt.datetime(2026, 4, 2, 2).isoformat()
     assert shown["history"] is False
 
 
