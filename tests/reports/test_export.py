@@ -289,9 +289,8 @@ def test_formulas_are_escaped_and_numbers_are_numbers(tmp_path: Path) -> None:
     assert (first["raw"], first["value"], first["provider_flag"]) == ("-3.2", "-1", "'@SUM(1)")
     book = openpyxl.load_workbook(tmp_path / "xlsx" / "ecoplan.xlsx")
     assert book.sheetnames == ["说明", *[table.name for table in export_tables()]]
-    heads = {cell.value: cell.column for cell in book["readings"][1]}
-    row = book["readings"][3]
-    shown = {name: row[place - 1] for name, place in heads.items()}
+    heads = [cell.value for cell in book["readings"][1]]
+    shown = dict(zip(heads, book["readings"][3], strict=True))
     assert (shown["value"].value, shown["value"].data_type) == (-1, "n")
     assert shown["raw"].value == "-3.2"
     assert shown["provider_flag"].value == "'@SUM(1)"
@@ -333,21 +332,50 @@ def test_escaping_can_be_undone_and_leaves_nothing_to_run(texts: list[str | None
         ("nul\x00bell\x07", "nul\ufffdbell\ufffd"),
         (" spaces ", " spaces "),
         ("𠮷 劣Ⅴ", "𠮷 劣Ⅴ"),
+        ("#N/A", "#N/A"),
+        ("TRUE", "TRUE"),
+        ("", None),
     ],
 )
-def test_a_workbook_keeps_texts_as_they_are(tmp_path: Path, raw: str, shown: str) -> None:
+def test_a_workbook_keeps_texts_as_they_are(tmp_path: Path, raw: str, shown: str | None) -> None:
     table = next(item for item in export_tables() if item.name == "aqi_days")
     columns = {field.name: [None] for field in table.fields} | {"site": [raw], "aqi": [50]}
     with spreadsheet.Workbook(tmp_path / "w.xlsx") as book:
         book.add_table(table, [pa.table(columns, schema=table.schema)])
     sheet = openpyxl.load_workbook(tmp_path / "w.xlsx")["aqi_days"]
     assert sheet["B2"].value == shown
+    assert sheet["B2"].data_type == ("n" if shown is None else "s")
     assert sheet["E2"].value == 50
 
 
-def test_a_cell_too_long_is_cut_and_says_so(tmp_path: Path) -> None:
+def test_the_heading_of_a_sheet_stays_in_sight(tmp_path: Path) -> None:
+    with spreadsheet.Workbook(tmp_path / "w.xlsx") as workbook:
+        for table in export_tables():
+            workbook.add_table(table, [])
+    book = openpyxl.load_workbook(tmp_path / "w.xlsx")
+    for table in export_tables():
+        sheet = book[table.name]
+        assert sheet.freeze_panes == "A2"
+        assert [cell.value for cell in sheet[1]] == [field.name for field in table.fields]
+        assert all(cell.font.bold for cell in sheet[1])
+        assert sheet.column_dimensions["A"].width == (12 if table.fields[0].type == "integer" else 20)
+
+
+def test_an_instant_is_kept_and_shown_to_the_millisecond(tmp_path: Path) -> None:
     table = next(item for item in export_tables() if item.name == "aqi_days")
-    columns = {field.name: [None] for field in table.fields} | {"site": ["长" * 40_000]}
+    instant = datetime(2026, 1, 1, 3, 4, 5, 678_000)
+    columns = {field.name: [None] for field in table.fields} | {"known_from": [instant]}
+    with spreadsheet.Workbook(tmp_path / "w.xlsx") as book:
+        book.add_table(table, [pa.table(columns, schema=table.schema)])
+    (cell,) = [cell for cell in openpyxl.load_workbook(tmp_path / "w.xlsx")["aqi_days"][2] if cell.value]
+    assert cell.value == instant
+    assert cell.number_format.endswith("ss.000")
+
+
+@pytest.mark.parametrize("raw", ["长" * 40_000, "长" * 30_000 + "\r" * 1000])
+def test_a_cell_too_long_is_cut_and_says_so(tmp_path: Path, raw: str) -> None:
+    table = next(item for item in export_tables() if item.name == "aqi_days")
+    columns = {field.name: [None] for field in table.fields} | {"site": [raw]}
     with spreadsheet.Workbook(tmp_path / "w.xlsx") as book:
         book.add_table(table, [pa.table(columns, schema=table.schema)])
     found = openpyxl.load_workbook(tmp_path / "w.xlsx")["aqi_days"]["B2"].value
