@@ -364,8 +364,8 @@ def quarantine_show(
 def verify(as_json: Json = False) -> None:
     """核对台账收支并给出规范转储哈希 / prove the ledger, print the canonical dump hash."""
     settings = Settings()
-    with _reading() as (connection, _):
-        result = prove(connection, settings)
+    with _reading() as (connection, districts):
+        result = prove(connection, settings, districts)
     if as_json:
         _print_json(result)
     else:
