@@ -21,7 +21,7 @@ nightly: setup
 	@$(ECOPLAN) nightly; status=$$?; echo "exit status $$status"; test $$status -le 1
 
 test: setup
-	$(PYTEST) -n $(WORKERS) --dist loadfile
+	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=15
 
 lint: setup
 	$(BIN)/ruff format --check .

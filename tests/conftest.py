@@ -13,6 +13,31 @@ from warehouse.engine import Warehouse
 
 ROOT = Path(__file__).resolve().parent.parent
 
+#: files that take longest, first: two workers then end at about the same time
+_LONG_FIRST = (
+    "tests/flows/test_prefect_server",
+    "tests/crash/test_killed_runs",
+    "tests/flows/test_prefect_embedded",
+    "tests/warehouse/test_concurrency",
+    "tests/realdata/",
+    "tests/warehouse/",
+    "tests/flows/",
+    "tests/crash/",
+    "tests/indicators/test_air_realdata",
+    "tests/examples/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first; the order within a file stays."""
+
+    def turn(item: pytest.Item) -> int:
+        return next(
+            (at for at, name in enumerate(_LONG_FIRST) if item.nodeid.startswith(name)), len(_LONG_FIRST)
+        )
+
+    items.sort(key=turn)
+
 
 @pytest.fixture(autouse=True)
 def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
