@@ -15,7 +15,9 @@ from warehouse.schema import deliveries
 from warehouse.verify import verify_ledger
 
 
-def prove(connection: Connection, settings: Settings, districts: Mapping[str, District]) -> dict[str, Any]:
+def prove(
+    connection: Connection, settings: Settings, districts: Mapping[str, District] | None = None
+) -> dict[str, Any]:
     """Return the record of `ecoplan verify`; `failures` is empty when all holds.
 
     Beside the ledger and the landed bytes, a sample of each district's stored days of air is computed
