@@ -24,6 +24,7 @@ from sqlalchemy import Engine, event, text
 from flows.night import fill_back, night
 from flows.proof import prove
 from flows.settings import Settings
+from vocabulary.district import load_districts
 from warehouse.engine import Warehouse
 
 #: days of the slice's exports
@@ -159,7 +160,7 @@ def run_whole(place: Place, flow: str, answer: Path) -> int:
         settings = place.settings()
         warehouse = Warehouse(settings.warehouse_url(), lock_wait=30.0, read_only=True)
         with warehouse.read() as connection:
-            proof = prove(connection, settings)
+            proof = prove(connection, settings, load_districts(settings.districts))
             states = connection.execute(text("select distinct state from outbox")).scalars().all()
         proof |= {"status": status, "outbox": sorted(states), "points": watched.passed}
         answer.write_text(json.dumps(proof), "utf-8")
