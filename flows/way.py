@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from flows.alert import record_alerts, send_messages
 from flows.evaluate import evaluate_district
 from flows.gather import Gathered, Window, gather
@@ -24,6 +26,7 @@ from flows.run import Run, SourceReport
 from sources.landing import LandingError
 from sources.pull import PullError
 from vocabulary.district import District, Source
+from warehouse.engine import WarehouseError
 
 log = logging.getLogger(__name__)
 
@@ -93,11 +96,13 @@ def _walk_source(run: Run, district: District, source: Source, wish: Wish, do: D
                 report,
             )
             run.tell(f"{district.name_zh} {source.title_zh} {span}：{len(batch)} 份已入库")
+    except (WarehouseError, SQLAlchemyError):
+        # not the source's fault, and no other source could be loaded either
+        raise
     except _EXPECTED as error:
         report.failure = str(error)
-    except (
-        Exception
-    ) as error:  # one failing source must not stop the others; it is reported, and the run fails
+    except Exception as error:
+        # one failing source must not stop the others; it is reported, and the run fails
         log.exception("source %s of %s failed", source.key, district.key)
         report.failure = f"{type(error).__name__}: {error}"
 
