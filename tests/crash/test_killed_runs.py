@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MOMENTS = int(os.environ.get("CRASH_MOMENTS", "12"))
+MOMENTS = int(os.environ.get("CRASH_MOMENTS", "8"))
 
 
 @pytest.mark.postgres

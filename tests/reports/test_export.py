@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import openpyxl
 import pandas as pd
@@ -17,149 +15,20 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import insert
 from typer.testing import CliRunner
 
 from cli import app
 from reports import spreadsheet
-from reports.export import PACKAGE, ExportError, Known, write_export
+from reports.export import PACKAGE, ExportError
 from reports.export_fields import export_tables
 from reports.export_files import escape_formulas
-from reports.export_rows import Choice, utc_of
+from reports.export_rows import utc_of
 from reports.spreadsheet import SheetTooLongError
 from tests.conftest import fresh_postgres
 from tests.flows.slices import run_night, tiny_slice
-from tests.warehouse.loading import no_rejects, readings, unit
-from vocabulary.reading import REJECT_DTYPES
+from tests.reports.exporting import EVER, EVIL, FIRST, export, fill, rows_of
 from warehouse.engine import Warehouse
-from warehouse.load import load_batch
 from warehouse.recall import recall_readings
-from warehouse.schema import air_days, outlet_results, section_results
-
-FIRST, SECOND = datetime(2026, 1, 1, 3), datetime(2026, 1, 2, 3)
-_EVER = (datetime(1990, 1, 1), datetime(2100, 1, 1))
-_EVIL = '=HYPERLINK("http://example.invalid")'
-
-
-def fill(warehouse: Warehouse) -> None:
-    """Two deliveries, the second revising two readings; a rejected cell; some derived rows."""
-    rows = [(site, hour, hour / 7 - 1) for site in ("断面乙", "a", "甲") for hour in range(0, 1600, 4)]
-    rejected = pd.DataFrame(
-        {
-            **{name: ["d"] * 2 for name in ("district", "site", "parameter", "period")},
-            "observed_at": [datetime(2025, 1, 5), pd.NaT],
-            "raw": [_EVIL, "-"],
-            "sheet": "",
-            "row": [9, 10],
-            "column": "氨氮",
-            "code": "not-a-number",
-            "cells": 1,
-        }
-    ).astype(REJECT_DTYPES)
-    with warehouse.begin() as connection:
-        load_batch(
-            connection,
-            [unit(1, len(rows) + 2)],
-            readings(rows, provider_flag="@SUM(1)", raw="-3.2"),
-            rejected.assign(delivery=0),
-            now=FIRST,
-        )
-        load_batch(
-            connection,
-            [unit(2, 2)],
-            readings([("a", 0, 5.0), ("a", 4, 6.0)]),
-            no_rejects(),
-            now=SECOND,
-        )
-        section = {
-            "district": "d",
-            "site": "a",
-            "period_kind": "month",
-            "period": "2025-01",
-            "start": datetime(2025, 1, 1),
-            "items_used": 5,
-            "items": "nh3_n",
-            "worst": "nh3_n",
-            "multiples": "",
-            "nd_limited": False,
-            "n_samples": 3,
-            "valid": True,
-            "reason": "",
-            "mode": "evaluation",
-            "standard": "GB3838-2002",
-        }
-        connection.execute(
-            insert(section_results),
-            [
-                section | {"class": 4, "attained": True, "known_from": FIRST, "known_until": SECOND},
-                section | {"class": None, "attained": None, "known_from": SECOND, "known_until": None},
-            ],
-        )
-        day = {
-            "district": "d",
-            "site": "",
-            "day": datetime(2025, 1, 3),
-            "hours": 24,
-            "valid": True,
-            "standard": "HJ663-2013",
-            "known_from": FIRST,
-        }
-        connection.execute(
-            insert(air_days),
-            [
-                day | {"parameter": "o3_mda8", "value": 101.25},
-                day | {"parameter": "co", "value": None},
-            ],
-        )
-        connection.execute(
-            insert(outlet_results).values(
-                district="d",
-                site="o",
-                parameter="flue_so2_norm",
-                period_kind="hour",
-                start=datetime(2025, 1, 3, 5),
-                value=-1.5,
-                limit=35.0,
-                verdict="exceed_hour",
-                multiple=0.1,
-                clause="表2",
-                known_from=FIRST,
-            )
-        )
-
-
-_EPISODES: list[dict[str, Any]] = [
-    {
-        "id": 7,
-        "rule": "r",
-        "district": "d",
-        "subject": "a",
-        "level": "red",
-        "state": "firing",
-        "since": datetime(2025, 1, 2),
-        "until": None,
-        "class": 6,
-        "limit": "氨氮 ≤ 2 mg/L",
-        "message_zh": "断面劣Ⅴ",
-        "message_en": "worse than class V",
-        "history": False,
-        "evidence": "{}",
-        "known_at": FIRST,
-        "updated_at": FIRST,
-    }
-]
-
-
-def export(warehouse: Warehouse, folder: Path, form: Any, **chosen: Any) -> dict[str, Any]:
-    choice = Choice(("d",), **chosen)
-    known = Known(choice.as_of or datetime(2026, 2, 1), [{"id": "GB3838-2002", "version": "2002"}])
-    with warehouse.read() as connection:
-        return write_export(connection, folder, form, choice, list(_EPISODES), known)
-
-
-def rows_of(folder: Path, table: str) -> list[dict[str, str]]:
-    with (folder / f"{table}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_parquet_read_back_equals_the_warehouse(warehouse: Warehouse, tmp_path: Path) -> None:
@@ -167,7 +36,7 @@ def test_parquet_read_back_equals_the_warehouse(warehouse: Warehouse, tmp_path: 
     export(warehouse, tmp_path / "out", "parquet")
     found = pq.read_table(tmp_path / "out" / "readings.parquet").to_pandas()
     with warehouse.read() as connection:
-        held = recall_readings(connection, district="d", start=_EVER[0], end=_EVER[1], provenance=True)
+        held = recall_readings(connection, district="d", start=EVER[0], end=EVER[1], provenance=True)
     order = ["observed_at", "site"]
     assert found[order].equals(found[order].sort_values(order, ignore_index=True))
     held = held.sort_values(order, ignore_index=True)
@@ -284,7 +153,7 @@ def test_formulas_are_escaped_and_numbers_are_numbers(tmp_path: Path) -> None:
     export(warehouse, tmp_path / "csv", "csv")
     export(warehouse, tmp_path / "xlsx", "xlsx")
     cells = rows_of(tmp_path / "csv", "quarantine")
-    assert [row["raw"] for row in cells] == ["'" + _EVIL, "'-"]
+    assert [row["raw"] for row in cells] == ["'" + EVIL, "'-"]
     first = rows_of(tmp_path / "csv", "readings")[1]
     assert (first["raw"], first["value"], first["provider_flag"]) == ("-3.2", "-1", "'@SUM(1)")
     book = openpyxl.load_workbook(tmp_path / "xlsx" / "ecoplan.xlsx")
@@ -300,7 +169,7 @@ def test_formulas_are_escaped_and_numbers_are_numbers(tmp_path: Path) -> None:
     assert shown["detection_limit"].value is None
     kinds = {cell.data_type for sheet in book for line in sheet.iter_rows() for cell in line}
     assert "f" not in kinds
-    assert book["quarantine"]["J2"].value == "'" + _EVIL
+    assert book["quarantine"]["J2"].value == "'" + EVIL
     assert book["air_days"]["H2"].value is True
 
 
