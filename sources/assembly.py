@@ -79,7 +79,9 @@ class ValueCells:
     """All value positions of one export, n of each.
 
     `observed_at` is datetime64[us], NaT where unknown; `value` NaN where there is none; `blank` marks
-    missing cells; `code` is a reason's number in `codes`, 0 while nothing is wrong.
+    missing cells; `code` is a reason's number in `codes`, 0 while nothing is wrong. `censor` ('<', '>' or
+    '') and `limit` (detection limit in the canonical unit, NaN where none is stated) are only there in
+    layouts that know of them.
     """
 
     raw: Any
@@ -92,6 +94,8 @@ class ValueCells:
     flag: Labels
     value: FloatArray
     blank: BoolArray
+    censor: Labels | None = None
+    limit: FloatArray | None = None
     code: IntArray = field(init=False)
     codes: list[str] = field(default_factory=lambda: [""])
 
@@ -172,8 +176,9 @@ def settle(
     *,
     encoding: str,
     problems: list[Problem],
+    sheet: str = "",
 ) -> ReadResult:
-    """Turn away what is incomplete, then split the cells.
+    """Turn away what is incomplete, then split the cells; `sheet` is theirs in a workbook.
 
     Raises
     ------
@@ -198,8 +203,9 @@ def settle(
         READING_DTYPES,
         {
             "value": cells.value[good],
-            "detection_limit": np.full(int(good.sum()), np.nan),
-            "censor": _constant("", good),
+            "detection_limit": np.full(int(good.sum()), np.nan) if cells.limit is None else cells.limit[good],
+            "censor": _constant("", good) if cells.censor is None else _text(cells.censor.arrow(good)),
+            "sheet": _constant(sheet, good),
             "provider_flag": _text(cells.flag.arrow(good)),
             "channel": _constant(layout.channel, good),
         },
@@ -211,6 +217,7 @@ def settle(
         REJECT_DTYPES,
         {
             "code": _text(Labels(cells.codes, cells.code).arrow(turned_away)),
+            "sheet": _constant(sheet, turned_away),
             "cells": np.ones(int(turned_away.sum()), dtype=np.int64),
         },
     )
@@ -237,7 +244,6 @@ def _frame(
         "period": _text(cells.period.arrow(chosen)),
         "observed_at": cells.observed_at[chosen],
         "raw": _text(pc.fill_null(cells.raw, "").filter(pa.array(chosen))),
-        "sheet": _constant("", chosen),
         "row": cells.row[chosen],
         "column": _text(cells.column.arrow(chosen)),
         **more,

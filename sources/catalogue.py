@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from sources import air_quotsoft, outlet_hourly, water_cnemc_api, water_cnemc_section
-from sources.delivery import Delivery
+from sources.archive import archived
+from sources.delivery import Delivery, delivery_name
 from sources.encoding import decode, unpack
 from sources.layout import LayoutData
-from sources.result import Problem, ReadResult
+from sources.result import Problem, ReadResult, together
+from sources.workbook import is_workbook, shown
+from vocabulary.reasons import DeliveryRefusedError
 
 #: characters of a text that tell its layout
 _HEAD = 64 * 1024
@@ -64,14 +68,40 @@ def recognised(content: bytes, name: str) -> dict[str, float]:
     vocabulary.reasons.DeliveryRefusedError
         When the bytes are no text at all.
     """
-    plain, _ = unpack(content)
-    head = decode(plain).text[:_HEAD]
+    head = head_of(content)
     found = {source: reader.recognise(head, name) for source, reader in LAYOUTS.items()}
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
+def head_of(content: bytes) -> str:
+    """Return the first characters of an export; of an archive, those of its first part.
+
+    A workbook, or a page saved as one, gives its first rows as comma-separated lines; bytes that are no
+    text in any encoding give one character a byte, since a log of raw frames may hold anything.
+
+    Raises
+    ------
+    vocabulary.reasons.DeliveryRefusedError
+        When it is empty, too large, unsafe to open or a damaged workbook.
+    """
+    plain, _ = unpack(content)
+    parts = archived(plain)
+    if parts is not None:
+        plain, _ = unpack(parts[0][1])
+    if is_workbook(plain) or plain.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return shown(plain)[:_HEAD]
+    try:
+        return decode(plain).text[:_HEAD]
+    except DeliveryRefusedError as refusal:
+        if refusal.code == "file-empty":
+            raise
+        return plain[:_HEAD].decode("latin-1")
+
+
 def read_delivery(content: bytes, delivery: Delivery) -> ReadResult:
-    """Read a delivery with its source's layout; a single gzip file is opened first.
+    """Read a delivery with its source's layout; gzip and zip are opened first.
+
+    Every part of a zip archive is read as an export of its own name; the readings keep it in `sheet`.
 
     Raises
     ------
@@ -82,7 +112,26 @@ def read_delivery(content: bytes, delivery: Delivery) -> ReadResult:
     """
     reader = layout_of(delivery.source)
     plain, cut = unpack(content)
-    result = reader.read(plain, delivery)
+    parts = archived(plain)
+    if parts is None:
+        result = reader.read(plain, delivery)
+    else:
+        result = together([_part(reader, name, body, delivery) for name, body in parts], as_sheet=True)
     if cut:
         result.problems.append(Problem("file-truncated", "压缩流提前结束", "the packed stream ends early"))
     return result
+
+
+def _part(reader: Layout, name: str, body: bytes, delivery: Delivery) -> tuple[str, ReadResult]:
+    """Read one part of an archive; a part that cannot be read refuses the whole and is named."""
+    plain, cut = unpack(body)
+    own = replace(delivery, name=delivery_name(f"{delivery.name}/{name}"))
+    try:
+        result = reader.read(plain, own)
+    except DeliveryRefusedError as refusal:
+        raise DeliveryRefusedError(
+            refusal.code, f"{name}：{refusal.zh}", f"{name}: {refusal.en}"
+        ) from refusal
+    if cut:
+        result.problems.append(Problem("file-truncated", "压缩流提前结束", "the packed stream ends early"))
+    return name, result

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import pandas as pd
@@ -77,3 +78,41 @@ class ReadResult:
         codes = set(self.rejects["code"].unique()) | {problem.code for problem in self.problems}
         if strangers := codes - set(reasons()):
             raise UnbalancedReadError(f"codes without a reason: {sorted(strangers)}")
+
+
+def together(parts: Sequence[tuple[str, ReadResult]], *, as_sheet: bool = False) -> ReadResult:
+    """Return the results of the sheets of a workbook, or of the parts of an archive, as one.
+
+    Parameters
+    ----------
+    parts
+        Name and result of each; at least one.
+    as_sheet
+        Whether the names stand in `sheet` from now on, before a `!` and the sheet's own name.
+    """
+    results = [result for _, result in parts]
+    problems = [
+        replace(problem, zh=f"{name}：{problem.zh}", en=f"{name}: {problem.en}") if name else problem
+        for name, result in parts
+        for problem in result.problems
+    ]
+
+    def under(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+        named = [
+            frame.assign(sheet=(name + ("!" + frame["sheet"]).where(frame["sheet"] != "", "")).astype("str"))
+            if as_sheet
+            else frame
+            for (name, _), frame in zip(parts, frames, strict=True)
+        ]
+        return pd.concat(named, ignore_index=True)
+
+    return ReadResult(
+        readings=under([result.readings for result in results]),
+        rejects=under([result.rejects for result in results]),
+        cells_in=sum(result.cells_in for result in results),
+        blank=sum(result.blank for result in results),
+        issued_at=max(result.issued_at for result in results),
+        issued_stated=all(result.issued_stated for result in results),
+        encoding="+".join(dict.fromkeys(result.encoding for result in results)),
+        problems=problems,
+    )
