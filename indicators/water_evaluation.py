@@ -71,7 +71,7 @@ def evaluate_sections(
     use: str = "evaluation",
     dry: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Evaluate sections over a month, quarter, year or run of months.
+    """Evaluate sections over a week, ten days, month, quarter, year or run of months.
 
     Parameters
     ----------
@@ -81,7 +81,8 @@ def evaluate_sections(
     sections : DataFrame
         Columns site, waterbody ('river' | 'lake' | ''), target_class.
     period : str
-        `2026-10`, `2026-Q3`, `2026`, `2026-01..2026-06`. The editions in force on its last day apply.
+        `2026-10`, `2026-Q3`, `2026`, `2026-01..2026-06`, `2026-W45`, `2026-10-D1`. The editions in force
+        on its last day apply.
     registry : Registry
     standard : str, optional
         Id of another class standard.
@@ -143,8 +144,8 @@ def evaluate_sections(
 
 
 def months_needed(period: Period, evaluation: Standard) -> int:
-    """Return how many complete months a period needs (22号 三): month 1, quarter 2, year 8, else 8 of 12."""
-    if period.kind == "month":
+    """Return how many complete months a period needs (22号 三): up to a month 1, quarter 2, year 8, else 8 of 12."""
+    if period.short or period.kind == "month":
         return 1
     if period.kind == "quarter":
         return int(evaluation.rule("mean.quarter")["min_months"])
@@ -158,7 +159,7 @@ def _reasons(dry: pd.DataFrame | None, period: Period) -> pd.Series:
         return pd.Series([], dtype="str", index=pd.Index([], dtype="str"))
     listed = dry_months(dry)
     inside = (listed["month"] >= period.start.strftime("%Y-%m")) & (
-        listed["month"] < period.end.strftime("%Y-%m")
+        listed["month"] <= period.last_day.strftime("%Y-%m")
     )
     listed = listed[inside].sort_values(["site", "month"])
     text = listed["reason"] if period.kind == "month" else listed["month"] + " " + listed["reason"]

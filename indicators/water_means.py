@@ -108,7 +108,7 @@ def period_means(
             "site": rows["site"].array,
             "point": rows["point"].array if "point" in rows else "",
             "observed_at": rows["observed_at"].array,
-            "month": rows["observed_at"].to_numpy(dtype="datetime64[M]").astype(np.int64),
+            "month": _months(rows["observed_at"], period),
             "parameter": rows["parameter"].array,
             "channel": rows["channel"].array,
             "x": to_averaged(rows["parameter"], values, evaluation),
@@ -118,7 +118,7 @@ def period_means(
     )
     if "point" in rows:
         frame = _one_sampling(frame, waterbody)
-    monthly = _monthly(frame, evaluation)
+    monthly = _monthly(frame, period, evaluation)
     by_point = (
         monthly.groupby(["site", "point", "parameter"], sort=True)
         .agg(
@@ -180,8 +180,18 @@ def _one_sampling(frame: pd.DataFrame, waterbody: pd.Series) -> pd.DataFrame:
     return pd.concat([frame[lake], together], ignore_index=True)
 
 
-def _monthly(frame: pd.DataFrame, evaluation: Standard) -> pd.DataFrame:
-    """One value a (site, point, month, parameter): the channel that comes first, automatic if complete."""
+def _months(observed_at: pd.Series, period: Period) -> npt.NDArray[np.int64]:
+    """Return the month number of each reading; a week or ten days is one step, also where it touches two months."""
+    if period.short:
+        return np.full(len(observed_at), np.datetime64(period.start, "M").astype(np.int64))
+    return observed_at.to_numpy(dtype="datetime64[M]").astype(np.int64)
+
+
+def _monthly(frame: pd.DataFrame, period: Period, evaluation: Standard) -> pd.DataFrame:
+    """One value a (site, point, month, parameter): the channel that comes first, automatic if complete.
+
+    Of a week or ten days the one value is that of its days.
+    """
     monthly = (
         frame.groupby(["site", "point", "month", "parameter", "channel"], sort=True)
         .agg(x=("x", "mean"), limit=("limit", "max"), n=("n", "sum"), times=("observed_at", "nunique"))
@@ -190,6 +200,8 @@ def _monthly(frame: pd.DataFrame, evaluation: Standard) -> pd.DataFrame:
     completeness = evaluation.rule("completeness.automatic")
     month = monthly["month"].to_numpy(dtype=np.int64).astype("datetime64[M]")
     days = ((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(np.int64)
+    if period.short:
+        days = np.full(len(monthly), period.days)
     automatic = (monthly["channel"] == "automatic").to_numpy(dtype=np.bool_)
     scheduled = completeness["scheduled_per_day"] * days
     enough = monthly["times"].to_numpy(dtype=np.int64) >= completeness["share"] * scheduled
