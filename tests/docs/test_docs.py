@@ -137,7 +137,8 @@ def test_every_test_named_as_a_proof_exists(readme: str) -> None:
 
 def test_every_dependency_says_why_it_is_here() -> None:
     project = tomllib.loads(text_of("pyproject.toml"))
-    groups = [project["project"]["dependencies"], *project["dependency-groups"].values()]
+    extras = project["project"]["optional-dependencies"].values()
+    groups = [project["project"]["dependencies"], *extras, *project["dependency-groups"].values()]
     asked = [item for group in groups for item in group]
     names = {re.split(r"[\[<>=!~; ]", item)[0].lower() for item in asked}
     rows = re.findall(
