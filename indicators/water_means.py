@@ -181,10 +181,11 @@ def _one_sampling(frame: pd.DataFrame, waterbody: pd.Series) -> pd.DataFrame:
 
 
 def _months(observed_at: pd.Series, period: Period) -> npt.NDArray[np.int64]:
-    """Return the month number of each reading; a week or ten days is one step, also where it touches two months."""
+    """Return the month number of each reading; a week or ten days is one step, whichever months it touches."""
     if period.short:
-        return np.full(len(observed_at), np.datetime64(period.start, "M").astype(np.int64))
-    return observed_at.to_numpy(dtype="datetime64[M]").astype(np.int64)
+        return np.zeros(len(observed_at), dtype=np.int64)
+    months: npt.NDArray[np.int64] = observed_at.to_numpy(dtype="datetime64[M]").astype(np.int64)
+    return months
 
 
 def _monthly(frame: pd.DataFrame, period: Period, evaluation: Standard) -> pd.DataFrame:

@@ -45,7 +45,7 @@ class Period:
     @property
     def days(self) -> int:
         """Calendar days."""
-        return (self.end - self.start).days
+        return int((self.end - self.start).days)
 
 
 def parse_period(text: str) -> Period:
