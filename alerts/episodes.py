@@ -43,7 +43,8 @@ def find_episodes(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
         One row per site and time, in any order: `site`, `observed_at` (Asia/Shanghai, no zone),
         `class` (Int8, NA: not judged), `multiples` ("nh3_n=1.2;tp=0.5"), `worst` (parameter keys),
         `beyond` (bool: an item is beyond `rule.raise_multiple` times its limit). Give the whole
-        history of a site: what stands before the first row cannot be known.
+        history of a site, or all from a sample that `calm_before` names: what stands before the first row
+        cannot be known.
     rule
         The rule; its thresholds come from the district's `alerts.toml`.
 
@@ -116,13 +117,45 @@ def find_episodes(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     return _typed(found)
 
 
-def _judged(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    """Keep the samples the rule speaks of, in order, with the largest multiple of each."""
+def calm_before(samples: pd.DataFrame, rule: Rule, before: pd.Series) -> pd.Series:
+    """Find where an examination may begin so that it finds what one of the whole history finds.
+
+    A site is *calm* at a sample that is the `rule.clear_after`-th good one in a row: whatever came before,
+    no episode is open then, and the samples after it alone decide what follows.
+
+    Parameters
+    ----------
+    samples
+        `site`, `observed_at`, `class`, as `find_episodes` takes them; any part of the history.
+    rule
+        The rule.
+    before
+        Time by site (index): only samples before it count.
+
+    Returns
+    -------
+    Series
+        Time of the last calm sample by site; a site without one is absent.
+    """
+    rows = _valid(samples, rule)
+    rows = rows[rows["observed_at"] < rows["site"].map(before)]
+    good = rows["class"] <= rule.clear_class
+    run = ((good != good.shift()) | (rows["site"] != rows["site"].shift())).cumsum()
+    calm = good & (good.groupby(run).cumcount() + 1 >= rule.clear_after)
+    return rows[calm].groupby("site")["observed_at"].max()
+
+
+def _valid(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+    """Keep the samples the rule speaks of, by site and time."""
     valid = samples["class"].notna() & (samples["observed_at"] >= pd.Timestamp(rule.valid_from))
     if rule.valid_to is not None:
         valid &= samples["observed_at"] < pd.Timestamp(rule.valid_to) + pd.Timedelta(days=1)
-    rows = samples.loc[valid, list(SAMPLE_COLUMNS)]
-    rows = rows.sort_values(["site", "observed_at"], kind="stable").reset_index(drop=True)
+    return samples[valid].sort_values(["site", "observed_at"], kind="stable").reset_index(drop=True)
+
+
+def _judged(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+    """Keep the samples the rule speaks of, in order, with the largest multiple of each."""
+    rows = _valid(samples[list(SAMPLE_COLUMNS)], rule)
     twice = rows.duplicated(["site", "observed_at"])
     if twice.any():
         first = rows[twice].iloc[0]

@@ -13,17 +13,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, and_, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, insert, or_, select, update
 
 from alerts.evidence import Factor, choose_evidence, evidence_json, limit_text
 from alerts.messages import Facts, Place, write_message, write_summary
 from alerts.rules import Rule
-from alerts.steps import QUEUED, REPLACED, SYSTEM, Advance, Condition, Step, advance
+from alerts.steps import HISTORY, QUEUED, REPLACED, SYSTEM, Advance, Condition, Step, advance
 from warehouse.schema import episode_steps, episodes, outbox
 
 _COMPARED = ("level", "state", "until", "class", "limit", "evidence", "message_zh", "message_en", "history")
@@ -76,7 +76,7 @@ def record_episodes(
     evidence: pd.DataFrame,
     sites: pd.DataFrame,
     silent: bool = False,
-    covered: Collection[str] | None = None,
+    examined_from: Mapping[str, dt.datetime] | None = None,
     district_name: str = "",
 ) -> Recorded:
     """Record the episodes of one rule and district, and queue the messages that are due.
@@ -92,7 +92,7 @@ def record_episodes(
     rule
         With its horizon and channels, from `load_alerts`.
     found
-        Every episode of the sites covered, over their whole history, from `find_episodes`.
+        Every episode of the sites examined, from where their examination began, from `find_episodes`.
     run_date
         The night's date: open episodes, and those begun within `rule.horizon_days` before it, are told.
     known_at
@@ -103,8 +103,9 @@ def record_episodes(
         The district's register: `key`, `name`, `river`, `target_class` (the last of equal keys counts).
     silent
         Record and tell nobody (a backfill). What is then still open or fresh, the next night tells.
-    covered
-        Sites that were examined; episodes on record of others are left as they are. None: all.
+    examined_from
+        Sites that were examined, with the time from which on. Episodes on record of other sites, or begun
+        earlier, are left as they are. None: all sites, over their whole history.
     district_name
         The district's name for messages; its key when empty.
 
@@ -119,16 +120,16 @@ def record_episodes(
         district_name=district_name or district,
         rule=rule,
         known_at=known_at,
-        cutoff=dt.datetime.combine(run_date, dt.time()) - dt.timedelta(days=rule.horizon_days),
+        cutoff=_cutoff(rule, run_date),
         speak=not silent and bool(rule.channels),
     )
-    stored = _load(run)
+    stored = _load(connection, _on_record(district, rule, examined_from))
     by_identity = {(item.row["subject"], item.row["since"]): item for item in stored}
     records = found.sort_values(["since", "site"]).to_dict("records")
     identities = {(str(item["site"]), item["since"].to_pydatetime()) for item in records}
     orphans: dict[str, list[_Stored]] = defaultdict(list)
     for identity, item in by_identity.items():
-        if item.live and identity not in identities and (covered is None or identity[0] in covered):
+        if item.live and identity not in identities:
             orphans[identity[0]].append(item)
 
     factors = choose_evidence(found, evidence)
@@ -155,12 +156,69 @@ def message_key(rule: str, district: str, subject: str, since: dt.datetime, step
     return f"{rule}:{district}:{subject}:{since:%Y%m%d%H%M}:{step}:{channel}"
 
 
-def _load(run: _Run) -> list[_Stored]:
-    mine = and_(episodes.c.rule == run.rule.id, episodes.c.district == run.district)
-    rows = run.connection.execute(select(episodes).where(mine).order_by(episodes.c.id)).mappings()
+def untold_since(
+    connection: Connection, district: str, rule: Rule, *, run_date: dt.date
+) -> dict[str, dt.datetime]:
+    """Return, by subject, the begin of the earliest episode on record of which a message is due.
+
+    Such are episodes recorded in silence that are open or fresh, and those whose end in silence people do
+    not know: a run that may speak examines them again although no reading changed.
+    """
+    if not rule.channels:
+        return {}
+    cutoff = _cutoff(rule, run_date)
+
+    def noted(note: str) -> ColumnElement[bool]:
+        step = episode_steps.alias()
+        return episodes.c.id.in_(select(step.c.episode_id).where(step.c.note == note))
+
+    waiting = and_(
+        episodes.c.rule == rule.id,
+        episodes.c.district == district,
+        episodes.c.state != "annulled",
+        noted(HISTORY),
+        or_(episodes.c.until.is_(None), episodes.c.since >= cutoff, noted(QUEUED)),
+    )
+    found: dict[str, dt.datetime] = {}
+    for item in _load(connection, waiting):
+        since, is_open = item.row["since"], item.row["until"] is None
+        fresh = is_open or since >= cutoff
+        # the time of a step has no say in whether it is due
+        due = advance(item.steps, "open" if is_open else "resolved", at=cutoff, speak=True, fresh=fresh)
+        if due.tell is not None:
+            found[item.row["subject"]] = min(since, found.get(item.row["subject"], since))
+    return found
+
+
+def _cutoff(rule: Rule, run_date: dt.date) -> dt.datetime:
+    return dt.datetime.combine(run_date, dt.time()) - dt.timedelta(days=rule.horizon_days)
+
+
+def _on_record(
+    district: str, rule: Rule, examined_from: Mapping[str, dt.datetime] | None
+) -> ColumnElement[bool]:
+    """Return the condition for the episodes that an examination speaks about."""
+    mine = and_(episodes.c.rule == rule.id, episodes.c.district == district)
+    if examined_from is None:
+        return mine
+    return and_(
+        mine,
+        or_(
+            False,
+            *[
+                and_(episodes.c.subject == site, episodes.c.since >= begun)
+                for site, begun in examined_from.items()
+            ],
+        ),
+    )
+
+
+def _load(connection: Connection, chosen: ColumnElement[bool]) -> list[_Stored]:
+    """Return episodes on record with their steps."""
+    rows = connection.execute(select(episodes).where(chosen).order_by(episodes.c.id)).mappings()
     stored = {row["id"]: _Stored(dict(row), []) for row in rows}
-    chosen = select(episode_steps).join(episodes, episodes.c.id == episode_steps.c.episode_id).where(mine)
-    for row in run.connection.execute(chosen).mappings():
+    steps = select(episode_steps).join(episodes, episodes.c.id == episode_steps.c.episode_id).where(chosen)
+    for row in connection.execute(steps).mappings():
         stored[row["episode_id"]].steps.append(Step(row["step"], row["at"], row["actor"], row["note"]))
     return list(stored.values())
 

@@ -131,10 +131,10 @@ def _evaluate(run: Run, parts: dict[str, float]) -> None:
         done = evaluate_district(connection, run, district)
         parts["evaluate"] = _clock(run) - begun
         begun = _clock(run)
-        record_alerts(connection, run, district, done.sections, silent=False)
+        record_alerts(connection, run, district, done, silent=False)
         parts["alert"] = _clock(run) - begun
         begun = _clock(run)
-        record_indicators(connection, run, district)
+        record_indicators(connection, run, district, done)
         parts["indicators"] = _clock(run) - begun
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from vocabulary.district import District
 from vocabulary.reasons import reasons
 from vocabulary.water_class import class_sign
 from warehouse import bulk
-from warehouse.recall import believed, recall_table
+from warehouse.recall import recall_table
 from warehouse.schema import deliveries, indicator_results, quarantine, readings, runs, series
 
 _NUMBER = re.compile(r"^-?\d+(\.\d+)?$")
@@ -330,17 +330,3 @@ def doctor(settings: Settings, districts: dict[str, District]) -> list[dict[str,
                 {"setting": f"{district.key}/{source.key}", "value": where, "origin": "sources.toml"}
             )
     return records
-
-
-def years_with_data(connection: Connection, district: str) -> list[int]:
-    """Return the years for which the district has readings."""
-    low, high = connection.execute(
-        select(func.min(readings.c.observed_at), func.max(readings.c.observed_at))
-        .select_from(readings.join(series, readings.c.series_id == series.c.id))
-        .where(series.c.district == district, believed(readings))
-    ).one()
-    if low is None:
-        return []
-    first: date = low
-    last: date = high
-    return list(range(first.year, last.year + 1))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, Table, delete, select
 
+from flows.rulebook import Judged, judgement, last_judged, mark_judged
 from flows.run import Run
 from indicators.air_aqi import daily_aqi
 from indicators.air_days import district_days, station_days
@@ -31,10 +33,6 @@ from warehouse.schema import (
 )
 
 AIR = ("pm2_5", "pm10", "so2", "no2", "co", "o3")
-#: from this year on both editions of the AQI stand side by side (HJ 633-2026 in force 2026-03-01)
-BOTH_EDITIONS_FROM = 2026
-
-
 #: station-months recomputed at a time; bounds memory on a backfill
 SITE_MONTHS = 1200
 
@@ -61,14 +59,35 @@ class Span:
 
 @dataclass
 class Evaluated:
-    """How many derived rows changed, and the sections whose samplings did."""
+    """What was recomputed: changed rows by table, sections with the first moment of it, and years.
 
-    counts: dict[str, int]
-    sections: set[str]
+    Sections and years count as touched whether or not a row changed: a sampling may also have vanished.
+    They are told by the marks of the load (`stale_days`), which a killed run leaves in place. `before` is
+    what the rows on record were judged by until now, `judged` what they are judged by from now on.
+    """
+
+    judged: Judged
+    before: Judged | None
+
+    counts: dict[str, int] = field(default_factory=dict)
+    sections: dict[str, datetime] = field(default_factory=dict)
+    years: set[int] = field(default_factory=set)
+
+    @property
+    def anew(self) -> bool:
+        """Whether everything is to be judged again: never judged, or judged by other rules."""
+        return self.before is None or self.before.rules != self.judged.rules
 
     def add(self, name: str, rows: pd.DataFrame) -> None:
         """Count changed rows of one table."""
         self.counts[name] = self.counts.get(name, 0) + len(rows)
+
+    def touch(self, span: Span) -> None:
+        """Note that a span was recomputed."""
+        self.years.add(span.start.year)
+        if span.kind == "section":
+            for site in span.sites:
+                self.sections[site] = min(span.start, self.sections.get(site, span.start))
 
 
 def registry_of(district: District) -> Registry:
@@ -84,9 +103,14 @@ def sections_frame(district: District) -> pd.DataFrame:
 
 
 def evaluate_district(connection: Connection, run: Run, district: District) -> Evaluated:
-    """Recompute every month a changed reading touches, within the caller's transaction."""
+    """Recompute every month a changed reading touches, within the caller's transaction.
+
+    The marks that say what is touched and by which rules it was judged last are settled here: episodes
+    and indicators must be recorded in the same transaction.
+    """
     bulk.lock_district(connection, district.key)
-    done = Evaluated({}, set())
+    judged = judgement(district, run.run_date)
+    done = Evaluated(judged, last_judged(connection, district.key))
     registry = registry_of(district)
     now = now_utc()
     years: dict[int, set[str]] = {}
@@ -98,10 +122,13 @@ def evaluate_district(connection: Connection, run: Run, district: District) -> E
             years.setdefault(span.start.year, set()).update(span.sites)
         elif span.kind == "outlet":
             _outlets(connection, district, registry, span, done, now)
+        done.touch(span)
         run.tell(f"{district.name_zh} {_KIND[span.kind]} {span.months[0]}..{span.months[-1]} 已重算")
     for year, sites in sorted(years.items()):
         _water_year(connection, district, registry, year, sorted(sites), done, now)
     connection.execute(delete(stale_days).where(stale_days.c.district == district.key))
+    if done.before != judged:
+        mark_judged(connection, district.key, judged)
     return done
 
 
@@ -132,6 +159,25 @@ def stale_spans(connection: Connection, district: District) -> list[Span]:
 def _joins(span: Span, kind: str, month: pd.Period, sites: tuple[str, ...]) -> bool:
     neighbour = span.kind == kind and span.months[-1] + 1 == month and span.start.year == month.year
     return neighbour and len({*span.sites, *sites}) * (len(span.months) + 1) <= SITE_MONTHS
+
+
+def scope_of(
+    table: Table,
+    district: District,
+    start: datetime,
+    end: datetime,
+    *,
+    sites: Sequence[str] | None = None,
+    kinds: Sequence[str] | None = None,
+) -> list[ColumnElement[bool]]:
+    """Return the conditions for a derived table's rows of `start <= day (or start) < end`."""
+    time = table.c.day if "day" in table.c else table.c.start
+    scope = [table.c.district == district.key, time >= start, time < end]
+    if sites is not None:
+        scope.append(table.c.site.in_(sites))
+    if kinds is not None:
+        scope.append(table.c.period_kind.in_(kinds))
+    return scope
 
 
 def section_readings(
@@ -184,17 +230,9 @@ def _water(
         ],
         ignore_index=True,
     )
-    scope = [
-        section_results.c.district == district.key,
-        section_results.c.site.in_(sites),
-        section_results.c.start >= span.start,
-        section_results.c.start < span.end,
-        section_results.c.period_kind.in_(["sample", "month"]),
-    ]
+    scope = scope_of(section_results, district, *days, sites=sites, kinds=["sample", "month"])
     changed = replace_derived(connection, section_results, rows, scope=scope, key=SECTION_KEY, now=now)
     done.add("section_results", changed)
-    # touched, whether or not a row changed: a sampling may also have vanished
-    done.sections.update(sites)
 
 
 SECTION_KEY = ("district", "site", "period_kind", "period")
@@ -225,12 +263,7 @@ def _water_year(
     start, end = datetime(year, 1, 1), datetime(year + 1, 1, 1)
     readings = section_readings(connection, district, sites, start, end, use="evaluation")
     results = evaluate_sections(readings, sections, str(year), registry=registry)
-    scope = [
-        section_results.c.district == district.key,
-        section_results.c.site.in_(sites),
-        section_results.c.period_kind == "year",
-        section_results.c.period == str(year),
-    ]
+    scope = scope_of(section_results, district, start, end, sites=sites, kinds=["year"])
     rows = _section_rows(district, _periodic(results, "year"))
     done.add(
         "section_results",
@@ -262,7 +295,7 @@ def _air(
     by_station = station_days(hours, registry=registry)
     by_district = district_days(by_station, stations, registry=registry)
     days = pd.concat([by_station, by_district], ignore_index=True)
-    scope = [air_days.c.district == district.key, air_days.c.day >= span.start, air_days.c.day < span.end]
+    scope = scope_of(air_days, district, span.start, span.end)
     rows = days.assign(district=district.key)
     done.add(
         "air_days",
@@ -271,12 +304,12 @@ def _air(
         ),
     )
     index = daily_aqi(days, registry=registry)
-    if span.start.year >= BOTH_EDITIONS_FROM:
-        editions = [standard.id for standard in registry.of_topic("aqi")]
+    editions = side_by_side(registry, span.start.year)
+    if editions:
         index = pd.concat(
             [daily_aqi(days, registry=registry, edition=edition) for edition in editions], ignore_index=True
         )
-    scope = [aqi_days.c.district == district.key, aqi_days.c.day >= span.start, aqi_days.c.day < span.end]
+    scope = scope_of(aqi_days, district, span.start, span.end)
     done.add(
         "aqi_days",
         replace_derived(
@@ -288,6 +321,16 @@ def _air(
             now=now,
         ),
     )
+
+
+def side_by_side(registry: Registry, year: int) -> list[str]:
+    """Return the editions of the AQI that stand side by side in a year; none where there is but one.
+
+    From the year on in which an edition came into force days are kept under it and under those before
+    it, so that a year can be compared across the change (docs/architecture.md).
+    """
+    editions = [standard.id for standard in registry.of_topic("aqi") if standard.valid_from.year <= year]
+    return editions if len(editions) > 1 else []
 
 
 def _outlets(
@@ -309,12 +352,7 @@ def _outlets(
     judged = pd.concat([by_hour, by_day], ignore_index=True)
     # what is plainly within its limit is not kept: it can be recomputed and would only fill the table
     rows = judged[~judged["verdict"].isin(["ok", "no-limit"])].assign(district=district.key)
-    scope = [
-        outlet_results.c.district == district.key,
-        outlet_results.c.site.in_(sites),
-        outlet_results.c.start >= span.start,
-        outlet_results.c.start < span.end,
-    ]
+    scope = scope_of(outlet_results, district, span.start, span.end, sites=sites)
     key = ("district", "site", "parameter", "period_kind", "start")
     done.add(
         "outlet_results", replace_derived(connection, outlet_results, rows, scope=scope, key=key, now=now)

@@ -1,15 +1,14 @@
-"""Progress: the plan's indicators recomputed from the derived rows, every night, none left out."""
+"""Progress: the plan's indicators on record every night, none left out; judged again where a night touches."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from flows.answers import indicators as indicator_records
-from flows.answers import years_with_data
-from flows.evaluate import registry_of
+from flows.evaluate import Evaluated, registry_of, scope_of
 from flows.run import Run
 from indicators.plan import evaluate_plan
 from indicators.plan_facts import facts_frame, good_day_ratio, pm2_5_mean, section_facts
@@ -18,35 +17,85 @@ from vocabulary.clock import now_utc
 from vocabulary.district import District
 from vocabulary.plan import Plan
 from warehouse.derive import replace_derived
-from warehouse.recall import recall_table
-from warehouse.schema import air_days, aqi_days, indicator_results, section_results
+from warehouse.recall import believed, recall_table
+from warehouse.schema import air_days, aqi_days, deliveries, indicator_results, section_results
 
 
-def record_indicators(connection: Connection, run: Run, district: District) -> None:
-    """Judge every plan for every year that has readings, within the caller's transaction.
+def record_indicators(connection: Connection, run: Run, district: District, done: Evaluated) -> None:
+    """Judge every plan for the years that this run touches, within the caller's transaction.
 
-    A plan without readings in its years is judged for its year at hand, so that every indicator is
-    there every night, with what is missing.
+    On record stands every year that has readings and the run's own; a plan without one of them is
+    judged for its year at hand, so that every indicator is there every night, with what is missing.
+    Judged are those whose readings changed, those that were not over when they were judged last or
+    are not over now, and those that are not on record; all when the rules changed.
     """
     registry = registry_of(district)
-    years = set(years_with_data(connection, district.key)) | {run.run_date.year}
-    rows: list[pd.DataFrame] = []
+    years = years_with_data(connection, district.key)
+    stored = _stored_years(connection, district)
+    rows = [pd.DataFrame(columns=[column.name for column in indicator_results.columns])]
+    scope: list[ColumnElement[bool]] = []
     for plan in district.plans:
-        covered = sorted(year for year in years if plan.covers(year))
-        for year in covered or [min(max(run.run_date.year, plan.first_year), plan.last_year)]:
+        on_record = stored.pop(plan.id, set())
+        wanted = plan_years(plan, years, run.run_date.year)
+        judged = {year for year in wanted if _is_due(year, done) or year not in on_record}
+        for year in sorted(judged):
             facts = plan_facts(connection, district, registry, plan, year, run)
-            judged = evaluate_plan(plan, facts, year=year, as_of_day=run.run_date)
-            rows.append(judged.assign(district=district.key))
-    wanted = pd.concat(rows, ignore_index=True)
+            found = evaluate_plan(plan, facts, year=year, as_of_day=run.run_date)
+            rows.append(found.assign(district=district.key))
+        periods = [str(year) for year in sorted(judged | (on_record - wanted))]
+        scope.append(and_(indicator_results.c.plan == plan.id, indicator_results.c.period.in_(periods)))
+    # plans that the district has no more
+    scope.append(indicator_results.c.plan.in_(sorted(stored)))
     replace_derived(
         connection,
         indicator_results,
-        wanted,
-        scope=[indicator_results.c.district == district.key],
+        # frames without rows have no types of their own
+        pd.concat([part for part in rows if len(part)] or rows, ignore_index=True),
+        scope=[indicator_results.c.district == district.key, or_(*scope)],
         key=("district", "plan", "indicator", "period"),
         now=now_utc(),
     )
     run.summary.indicators += indicator_records(connection, district, None)
+
+
+def plan_years(plan: Plan, with_data: set[int], at_hand: int) -> set[int]:
+    """Return the years a plan is judged for: those with readings and the one at hand, or the plan's nearest."""
+    covered = {year for year in with_data | {at_hand} if plan.covers(year)}
+    return covered or {min(max(at_hand, plan.first_year), plan.last_year)}
+
+
+def years_with_data(connection: Connection, district: str) -> set[int]:
+    """Return the years from a district's first reading to its last, by the ledger.
+
+    The ledger says of each delivery which times its readings have; a reading once taken is never lost.
+    """
+    low, high = connection.execute(
+        select(func.min(deliveries.c.observed_from), func.max(deliveries.c.observed_to)).where(
+            deliveries.c.district == district
+        )
+    ).one()
+    return set() if low is None else set(range(low.year, high.year + 1))
+
+
+def _is_due(year: int, done: Evaluated) -> bool:
+    """Whether a year on record may be judged otherwise now than it was."""
+    if done.anew or done.before is None or year in done.years:
+        return True
+    # a year before both dates was over then and is over now
+    return year >= min(done.before.run_date.year, done.judged.run_date.year)
+
+
+def _stored_years(connection: Connection, district: District) -> dict[str, set[int]]:
+    """Return the years on record, by plan."""
+    query = (
+        select(indicator_results.c.plan, indicator_results.c.period)
+        .where(indicator_results.c.district == district.key, believed(indicator_results))
+        .distinct()
+    )
+    years: dict[str, set[int]] = {}
+    for plan, period in connection.execute(query):
+        years.setdefault(plan, set()).add(int(period))
+    return years
 
 
 def plan_facts(
@@ -54,22 +103,9 @@ def plan_facts(
 ) -> pd.DataFrame:
     """Return the statistics that monitoring feeds to a plan's indicators in one year."""
     start, end = datetime(year, 1, 1), datetime(year + 1, 1, 1)
-    days = recall_table(
-        connection,
-        air_days,
-        air_days.c.district == district.key,
-        air_days.c.site == "",
-        air_days.c.day >= start,
-        air_days.c.day < end,
-    )
-    index = recall_table(
-        connection,
-        aqi_days,
-        aqi_days.c.district == district.key,
-        aqi_days.c.site == "",
-        aqi_days.c.day >= start,
-        aqi_days.c.day < end,
-    )
+    # site '' is the district
+    days = recall_table(connection, air_days, *scope_of(air_days, district, start, end, sites=[""]))
+    index = recall_table(connection, aqi_days, *scope_of(aqi_days, district, start, end, sites=[""]))
     facts = []
     if len(days):
         days["day"] = days["day"].astype("datetime64[us]")
@@ -79,11 +115,7 @@ def plan_facts(
         index = in_force_on_its_day(index, registry)
         facts.append(good_day_ratio(index, year, as_of_day=run.run_date, registry=registry))
     results = recall_table(
-        connection,
-        section_results,
-        section_results.c.district == district.key,
-        section_results.c.period_kind == "year",
-        section_results.c.period == str(year),
+        connection, section_results, *scope_of(section_results, district, start, end, kinds=["year"])
     )
     facts.append(section_facts(plan, results, district.sites, year))
     return facts_frame(facts)

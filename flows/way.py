@@ -113,8 +113,8 @@ def evaluate_and_alert(run: Run, district: District, silent: bool) -> None:
         done = evaluate_district(connection, run, district)
         for name, count in done.counts.items():
             run.summary.evaluated[name] = run.summary.evaluated.get(name, 0) + count
-        record_alerts(connection, run, district, done.sections, silent=silent)
-        record_indicators(connection, run, district)
+        record_alerts(connection, run, district, done, silent=silent)
+        record_indicators(connection, run, district, done)
 
 
 @contextmanager

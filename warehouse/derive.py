@@ -51,7 +51,7 @@ def replace_derived(
     ends = both[~same & (both["side"] != "left_only")]
     begins = both[~same & (both["side"] != "right_only")]
     if not ends.empty:
-        _end_belief(connection, table, ends, key, now)
+        _end_belief(connection, table, ends, scope, key, now)
     fresh = begins[names].copy()
     if not fresh.empty:
         fresh = _typed(fresh, table)
@@ -60,7 +60,12 @@ def replace_derived(
 
 
 def _end_belief(
-    connection: Connection, table: Table, ends: pd.DataFrame, key: Sequence[str], now: datetime
+    connection: Connection,
+    table: Table,
+    ends: pd.DataFrame,
+    scope: Sequence[ColumnElement[bool]],
+    key: Sequence[str],
+    now: datetime,
 ) -> None:
     keys = ends[[*key]].reset_index(drop=True)
     name = f"ended_{table.name}"
@@ -69,7 +74,8 @@ def _end_belief(
     connection.execute(
         update(table)
         .values(known_until=now)
-        .where(table.c.known_until.is_(None), *[table.c[part] == staged.c[part] for part in key])
+        # the scope lets the engine skip the rest of the history
+        .where(table.c.known_until.is_(None), *scope, *[table.c[part] == staged.c[part] for part in key])
     )
     bulk.unstage(connection, name)
 

@@ -123,7 +123,7 @@ class Nights:
         date: str = "2026-03-26",
         silent: bool = False,
         rule: Rule | None = None,
-        covered: list[str] | None = None,
+        examined_from: dict[str, dt.datetime] | None = None,
         district: str = "chiping",
     ) -> Recorded:
         self.runs += 1
@@ -139,7 +139,7 @@ class Nights:
                 evidence=self.evidence(rows),
                 sites=self.sites,
                 silent=silent,
-                covered=covered,
+                examined_from=examined_from,
                 district_name="茌平区",
             )
 

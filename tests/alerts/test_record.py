@@ -162,7 +162,7 @@ def test_an_acknowledgement_stays_while_the_episode_goes_on(
 
 def test_sites_that_were_not_examined_are_left_as_they_are(nights: Nights, samples: Callable) -> None:
     nights.run(pd.concat([samples("66", "S1"), samples("66", "S2")]))
-    nights.run(samples("55", "S2"), covered=["S2"])
+    nights.run(samples("55", "S2"), examined_from={"S2": dt.datetime(2026, 3, 1)})
     assert [row[:2] for row in nights.episodes()] == [("S1", "firing"), ("S2", "annulled")]
 
 
