@@ -131,6 +131,34 @@ def default_limits(registry: Registry, standard: str, category: str, sites: list
     return outlets.merge(table, how="cross")[list(LIMIT_COLUMNS)]
 
 
+def category_at(registry: Registry, standard: str, category: str, parameter: str, celsius: float) -> str:
+    """Return the category whose limit of a parameter holds at a water temperature.
+
+    Parameters
+    ----------
+    registry, standard, category
+        As in `default_limits` ("grade 1A").
+    parameter : str
+        nh3_n has a laxer limit in cold water.
+    celsius : float
+        Temperature of the water, °C; NaN: not known, the stricter category stays.
+
+    Returns
+    -------
+    str
+        `category`, or the one for cold water (at or below 12 °C).
+
+    Notes
+    -----
+    GB 18918-2002 table 1: 括号外数值为水温 > 12 ℃ 时的控制指标, 括号内数值为水温 <= 12 ℃ 时的控制指标.
+    """
+    for rule in registry.get(standard).tables["limits"].values():
+        own = rule.get("base_category") == category and rule["parameter"] == parameter
+        if own and celsius <= float(rule["celsius_at_most"]):
+            return str(rule["category"])
+    return category
+
+
 def under_permits(permits: pd.DataFrame, defaults: pd.DataFrame) -> pd.DataFrame:
     """Join permit limits and defaults: a default holds only where the permit names none of its kind.
 

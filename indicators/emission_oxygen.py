@@ -60,6 +60,33 @@ def normalise_oxygen(
     return np.asarray(np.where(np.isnan(reference), given, normalised), dtype=np.float64)
 
 
+def excess_air(o2: npt.ArrayLike, *, standard: Standard | None = None) -> FloatArray:
+    """Return the excess air coefficient α = 21/(21 - O2); NaN where `normalise_oxygen` computes nothing."""
+    rule = (default_registry().get(_STANDARD) if standard is None else standard).rule("oxygen")
+    air, guard = float(rule["air_o2"]), float(rule["guard_at"])
+    oxygen = np.asarray(o2, dtype=np.float64)
+    usable = (oxygen >= 0) & (oxygen < guard)
+    return np.asarray(air / np.where(usable, air - oxygen, np.nan), dtype=np.float64)
+
+
+def normalise_excess_air(
+    c: npt.ArrayLike, o2: npt.ArrayLike, alpha_ref: npt.ArrayLike, *, standard: Standard | None = None
+) -> FloatArray:
+    """Normalise by the excess air coefficient a discharge standard names: C·α/αs (HJ 212-2017 D.2.3).
+
+    Parameters
+    ----------
+    c, o2 : array_like of float64
+        As in `normalise_oxygen`.
+    alpha_ref : array_like of float64
+        Reference coefficient αs, e.g. 1.2, 1.4; NaN where the standard names none: c is the result then.
+    """
+    reference = np.asarray(alpha_ref, dtype=np.float64)
+    given = np.asarray(c, dtype=np.float64)
+    normalised = given * excess_air(o2, standard=standard) / reference
+    return np.asarray(np.where(np.isnan(reference), given, normalised), dtype=np.float64)
+
+
 def dry_concentration(c_wet: npt.ArrayLike, moisture: npt.ArrayLike) -> FloatArray:
     """Wet to dry: C / (1 - X), moisture in % (0 up to, not including, 100; else NaN). HJ 212-2017 D.2."""
     wet = np.asarray(moisture, dtype=np.float64)

@@ -158,6 +158,39 @@ def _water(grid: pd.DataFrame, registry: Registry) -> pd.DataFrame:
     )
 
 
+def filled_wastewater(
+    hours: pd.DataFrame,
+    *,
+    registry: Registry,
+    start: dt.datetime | None = None,
+    end: dt.datetime | None = None,
+) -> pd.DataFrame:
+    """Fill the gaps of wastewater values: for statistics only, a verdict never rests on them.
+
+    Parameters
+    ----------
+    hours, registry, start, end
+        As in `emission_mass.hourly_grid`.
+
+    Returns
+    -------
+    DataFrame
+        site, parameter, observed_at, value (measured or filled; NaN where nothing precedes), filled; sorted.
+
+    Notes
+    -----
+    HJ 356-2019: mean of the preceding period of equal length, reaching further back over its own gaps; pH:
+    median. Hours without discharge are left as they are.
+    """
+    grid = hourly_grid(hours, registry=registry, start=start, end=end)
+    water = grid[grid["medium"] == "wastewater"]
+    if water.empty:
+        return water.assign(filled=False)[[*_SERIES, "observed_at", "value", "filled"]]
+    done = _filled(water, registry.of_topic("wastewater-validity")[-1].rule("substitution"))
+    filled = ~done["valid"] & done["value"].notna()
+    return done.assign(filled=filled)[[*_SERIES, "observed_at", "value", "filled"]]
+
+
 def _filled(grid: pd.DataFrame, rule: Mapping[str, Any]) -> pd.DataFrame:
     """Fill each gap of N hours with the mean (median) of the N valid hours before it."""
     frame = grid.sort_values([*_SERIES, "observed_at"], ignore_index=True)

@@ -1,0 +1,377 @@
+"""Stationary sources: every number of the compiled rules, section 4, at its bound and on both sides of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from indicators.emission_days import judge_outlet_days
+from indicators.emission_hours import judge_outlet_hours
+from indicators.emission_limits import category_at, default_limits
+from indicators.emission_mass import capture_rate, mass
+from indicators.emission_oxygen import excess_air, normalise_excess_air, normalise_oxygen
+from indicators.emission_parts import aggregate_is_normal, furnace_days, means_of_parts
+from indicators.emission_substitution import filled_wastewater, substitute
+from indicators.registry import default_registry
+
+REGISTRY = default_registry()
+GAS = REGISTRY.get("HJ75-2017")
+WATER = REGISTRY.get("HJ355-2019")
+
+
+def hours(values, parameter, site="G", start="2025-01-01", flags=""):
+    at = pd.date_range(start, periods=len(values), freq="h").as_unit("us")
+    frame = pd.DataFrame({"site": site, "parameter": parameter, "observed_at": at, "value": values})
+    return frame.assign(value=frame["value"].astype(float), provider_flag=flags, censor="")
+
+
+# --- limits: dust, SO2, NOx in mg/m³ -----------------------------------------------------------------
+
+HOURLY = """
+ULTRA-LOW       2015-12-11 10  35  50   coal power
+GB13223-2011    2012-01-01 20  50  100  coal power, key area
+DB37/664-2019   2019-09-07 5   35  50   coal power
+DB37/2376-2019  2019-11-01 5   35  50   core control zone
+DB37/2376-2019  2019-11-01 10  50  100  key control zone
+DB37/2376-2019  2019-11-01 20  100 200  general control zone
+DB37/2374-2018  2018-11-01 5   35  50   core control zone
+DB37/2374-2018  2018-11-01 10  50  100  key control zone
+"""
+LIMITS = [
+    (standard, first, category, f"flue_{item}_norm", float(limit))
+    for standard, first, *three, category in (line.split(maxsplit=5) for line in HOURLY.strip().splitlines())
+    for item, limit in zip(("dust", "so2", "nox"), three, strict=True)
+] + [
+    (
+        "DB37/664-2019",
+        "2019-09-07",
+        "coal power, circulating fluidised bed or older unit",
+        "flue_nox_norm",
+        100.0,
+    )
+]
+
+
+@pytest.mark.parametrize(("standard", "first", "category", "parameter", "limit"), LIMITS)
+def test_an_hourly_limit_at_its_bound_and_from_its_day(standard, first, category, parameter, limit):
+    table = default_limits(REGISTRY, standard, category, ["X"])
+    steps = [limit - 0.1, limit, limit + 0.1]
+    found = judge_outlet_hours(hours(steps, parameter, "X", "2025-03-01"), table, registry=REGISTRY)
+    assert found["limit"].tolist() == [limit] * 3
+    assert found["verdict"].tolist() == ["ok", "ok", "exceed_hour"]
+    assert found["multiple"].iloc[2] == pytest.approx(0.1 / limit, abs=1e-6)
+    assert table["valid_from"].dt.strftime("%Y-%m-%d").unique().tolist() == [first]
+
+
+def test_a_limit_of_mercury_is_kept_but_judges_nothing():
+    assert REGISTRY.get("DB37/664-2019").rule("not_delivered.mercury")["limit"] == 0.03
+    assert (
+        "mercury" not in default_limits(REGISTRY, "DB37/664-2019", "coal power", ["X"])["parameter"].tolist()
+    )
+
+
+# GB 18918: item, 1A, 1B, one step
+SEWAGE = """
+cod 50 60 1
+bod5 10 20 0.1
+ss 10 20 1
+animal_vegetable_oil 1 3 0.01
+petroleum 1 3 0.01
+las 0.5 1 0.01
+tn 15 20 0.1
+nh3_n 5 8 0.01
+tp 0.5 1 0.01
+"""
+DAILY = [
+    (f"grade 1{grade}", item, float(limit), float(step))
+    for item, first, second, step in (line.split() for line in SEWAGE.strip().splitlines())
+    for grade, limit in (("A", first), ("B", second))
+] + [
+    ("grade 1A, water at or below 12 degC", "nh3_n", 8.0, 0.01),
+    ("grade 1B, water at or below 12 degC", "nh3_n", 15.0, 0.01),
+    ("grade 1A, built before 2006-01-01", "tp", 1.0, 0.01),
+    ("grade 1B, built before 2006-01-01", "tp", 1.5, 0.01),
+]
+
+
+@pytest.mark.parametrize("standard", ["GB18918-2002", "GB18918-2002+2025"])
+@pytest.mark.parametrize(("category", "parameter", "limit", "step"), DAILY)
+def test_a_daily_limit_of_sewage_plants_at_its_bound(standard, category, parameter, limit, step):
+    table = default_limits(REGISTRY, standard, category, ["X"])
+    start = "2026-04-01" if "2025" in standard else "2025-04-01"
+    values = [limit - step] * 24 + [limit] * 24 + [limit + step] * 24
+    frame = pd.concat([hours(values, parameter, "X", start), hours([5.0] * 72, "effluent_flow", "X", start)])
+    found = judge_outlet_days(frame, table, registry=REGISTRY)
+    assert found["verdict"].tolist() == ["ok", "ok", "exceed_day"]
+    # the hour above the daily limit is a warning, no exceedance
+    by_hour = judge_outlet_hours(hours(values[::24], parameter, "X", start), table, registry=REGISTRY)
+    assert by_hour["verdict"].tolist() == ["ok", "ok", "warn_hour"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "values", "verdicts"),
+    [
+        ("ph", [5.99, 6.0, 9.0, 9.01], [1, 0, 0, 1]),
+        ("colour", [29.0, 30.0, 31.0], [0, 0, 1]),
+        ("fecal_coliform", [999.0, 1000.0, 1001.0], [0, 0, 1]),
+    ],
+)
+def test_from_march_2026_a_single_value_of_these_exceeds(parameter, values, verdicts):
+    for standard, start, word in (
+        ("GB18918-2002", "2026-02-28", "warn_hour"),
+        ("GB18918-2002+2025", "2026-03-01", "exceed_hour"),
+    ):
+        table = default_limits(REGISTRY, standard, "grade 1A", ["X"])
+        found = judge_outlet_hours(hours(values, parameter, "X", start), table, registry=REGISTRY)
+        assert found["verdict"].tolist() == [word if bad else "ok" for bad in verdicts]
+
+
+def test_fecal_coliform_of_grade_1b_is_ten_times_that_of_1a():
+    table = default_limits(REGISTRY, "GB18918-2002", "grade 1B", ["X"]).set_index("parameter")
+    assert table.loc[["fecal_coliform", "colour", "ph"], "limit"].tolist() == [10_000.0, 30.0, 9.0]
+    assert table.loc["ph", "limit_lower"] == 6.0
+
+
+@pytest.mark.parametrize("grade", ["A", "B"])
+@pytest.mark.parametrize(
+    ("celsius", "cold"), [(11.9, True), (12.0, True), (12.1, False), (25.0, False), (np.nan, False)]
+)
+def test_ammonia_has_a_laxer_limit_in_cold_water(grade, celsius, cold):
+    found = category_at(REGISTRY, "GB18918-2002", f"grade 1{grade}", "nh3_n", celsius)
+    assert found == f"grade 1{grade}" + (", water at or below 12 degC" if cold else "")
+    assert category_at(REGISTRY, "GB18918-2002", f"grade 1{grade}", "tp", celsius) == f"grade 1{grade}"
+
+
+def test_the_old_phosphorus_limit_ends_in_2028_on_a_day_not_known():
+    rules = REGISTRY.get("GB18918-2002+2025").tables["limits"]
+    assert [rules[name]["relaxation_ends"] for name in ("tp_1a_old", "tp_1b_old")] == [2028, 2028]
+
+
+# --- 4.1: parts of an hour, hours of a day -----------------------------------------------------------
+
+
+def parts(count, valid, step):
+    at = pd.date_range("2025-01-01", periods=count, freq=step).as_unit("us")
+    return pd.DataFrame(
+        {
+            "site": "G",
+            "parameter": "flue_nox",
+            "observed_at": at,
+            "value": 10.0,
+            "valid": np.arange(count) < valid,
+        }
+    ).assign(value=lambda frame: np.where(frame["valid"], frame["value"], 999.0))
+
+
+@pytest.mark.parametrize(
+    ("to", "step", "count", "valid", "enough"),
+    [
+        # twelve 5-second readings a minute, 45 minute means an hour
+        ("minute", "5s", 12, 12, True),
+        ("minute", "5s", 12, 11, False),
+        ("hour", "1min", 60, 46, True),
+        ("hour", "1min", 60, 45, True),
+        ("hour", "1min", 60, 44, False),
+    ],
+)
+def test_a_minute_and_an_hour_of_flue_gas(to, step, count, valid, enough):
+    found = means_of_parts(parts(count, valid, step), to, GAS)
+    assert len(found) == 1
+    assert (found["value"].iloc[0], found["parts"].iloc[0], bool(found["valid"].iloc[0])) == (
+        10.0,
+        valid,
+        enough,
+    )
+
+
+def test_an_hour_of_none_and_a_part_twice():
+    found = means_of_parts(parts(60, 0, "1min"), "hour", GAS)
+    assert (found["value"].isna().all(), found["valid"].tolist()) == (True, [False])
+    with pytest.raises(ValueError, match="a part stands twice"):
+        means_of_parts(pd.concat([parts(3, 3, "1min")] * 2), "hour", GAS)
+
+
+@pytest.mark.parametrize(
+    ("standard", "normal", "count", "expected"),
+    [
+        # flue gas: three quarters of the parts
+        (GAS, 46, 60, True), (GAS, 45, 60, True), (GAS, 44, 60, False), (GAS, 3, 4, True), (GAS, 2, 3, False),
+        # wastewater: every part
+        (WATER, 60, 60, True), (WATER, 59, 60, False), (WATER, 5, 6, False),
+    ],
+)  # fmt: skip
+def test_the_flag_of_an_aggregate(standard, normal, count, expected):
+    frame = pd.DataFrame({"hour": 7, "normal": np.arange(count) < normal})
+    found = aggregate_is_normal(frame, ["hour"], standard)
+    assert found[["hour", "parts", "normal_parts", "normal"]].to_numpy().tolist() == [
+        [7, count, normal, expected]
+    ]
+
+
+@pytest.mark.parametrize(
+    # min(20, three quarters of the operating hours, rounded up) where the source ran a part of the day
+    ("operating", "needs"),
+    [(24, 20), (23, 18), (22, 17), (20, 15), (13, 10), (12, 9), (4, 3), (1, 1)],
+)
+def test_valid_hours_that_a_day_of_gas_needs(operating, needs):
+    limits = pd.DataFrame(
+        {
+            "site": ["G"],
+            "parameter": ["flue_nox_norm"],
+            "basis": ["daily"],
+            "limit": [50.0],
+            "clause": ["表4"],
+        }
+    ).assign(valid_from=None, valid_to=None)
+    for counted, valid in ((needs, True), (needs - 1, False)):
+        flags = ["N"] * counted + ["D"] * (operating - counted) + ["停运"] * (24 - operating)
+        frame = hours([40.0] * 24, "flue_nox_norm", flags=flags)
+        found = judge_outlet_days(frame, limits, registry=REGISTRY).iloc[0]
+        assert (found["due"], bool(found["valid"])) == (operating, valid)
+
+
+@pytest.mark.parametrize(
+    # three quarters of the values due, rounded up
+    ("due", "needs"),
+    [(24, 18), (23, 18), (21, 16), (20, 15), (8, 6), (5, 4), (1, 1)],
+)
+def test_valid_values_that_a_day_of_wastewater_needs(due, needs):
+    limits = pd.DataFrame(
+        {"site": ["G"], "parameter": ["cod"], "basis": ["daily"], "limit": [50.0], "clause": ["表1"]}
+    ).assign(valid_from=None, valid_to=None)
+    flow = hours([5.0] * due + [0.0] * (24 - due), "effluent_flow")
+    for counted, valid in ((needs, True), (needs - 1, False)):
+        flags = ["N"] * counted + ["D"] * (24 - counted)
+        frame = pd.concat([hours([40.0] * 24, "cod", flags=flags), flow])
+        found = judge_outlet_days(frame, limits, registry=REGISTRY).iloc[0]
+        assert (found["due"], bool(found["valid"])) == (due, valid)
+
+
+# --- 4.1: oxygen -------------------------------------------------------------------------------------
+
+
+def test_excess_air_and_oxygen_are_two_ways_to_one_value():
+    # 8.2 % oxygen: α = 21/12.8; reference 6 %: αs = 21/15 = 1.4
+    assert excess_air([8.2])[0] == pytest.approx(1.640625)
+    assert normalise_excess_air([35.0], [8.2], 1.4)[0] == pytest.approx(41.016, abs=5e-4)
+    assert normalise_oxygen([35.0], [8.2], 6.0)[0] == pytest.approx(41.016, abs=5e-4)
+
+
+def test_excess_air_is_not_computed_for_air():
+    assert np.isfinite(excess_air([20.89])).all()
+    assert np.isnan(excess_air([20.9, 21.0, -0.1, np.nan])).all()
+    assert normalise_excess_air([35.0], [8.2], np.nan).tolist() == [35.0]
+
+
+# --- 4.1: capture rate and substitution --------------------------------------------------------------
+
+QUARTER = 2160
+
+
+def quarter(invalid, at=1000, run=24, word="D"):
+    """A quarter of 2160 hours: a run of invalid ones from `at` on, the other invalid ones at its end."""
+    flags = np.full(QUARTER, "N", dtype=object)
+    flags[at : at + run] = word
+    flags[QUARTER - (invalid - run) :] = "M"
+    values = np.ones(QUARTER)
+    # peaks 100 and 600 and 960 valid hours before the run
+    values[[at - 100, at - 600, at - 960]] = [2.0, 3.0, 4.0]
+    flow = hours([1e6] * QUARTER, "flue_flow")
+    return pd.concat([hours(values, "flue_nox", flags=flags), flow])
+
+
+@pytest.mark.parametrize(
+    ("invalid", "run", "rate", "rule", "kg"),
+    [
+        # α = 90 %: 24 hours take the largest of 180, 25 the largest of 720
+        (216, 24, 0.9, "short_run", 2.0),
+        (216, 25, 0.9, "long_run", 3.0),
+        (215, 24, 1945 / 2160, "short_run", 2.0),
+        (216, 1, 0.9, "short_run", 2.0),
+        # below 90 % the largest of 2160, whatever the length; 75 % is still within
+        (217, 24, 1943 / 2160, "low_capture", 4.0),
+        (217, 1, 1943 / 2160, "low_capture", 4.0),
+        (540, 24, 0.75, "low_capture", 4.0),
+        (541, 24, 1619 / 2160, "no-rule", np.nan),
+    ],
+)
+def test_tables_5_and_6_at_their_bounds(invalid, run, rate, rule, kg):
+    frame = quarter(invalid, run=run)
+    measured = mass(frame, registry=REGISTRY)
+    found = capture_rate(measured, registry=REGISTRY).iloc[0]
+    assert (found["invalid"], found["rate"]) == (invalid, pytest.approx(rate))
+    assert bool(found["enough"]) == (invalid <= 540)
+    gap = substitute(frame, registry=REGISTRY).iloc[1000 : 1000 + run]
+    assert gap["rule"].unique().tolist() == [rule]
+    assert gap["kg"].tolist() == pytest.approx([kg] * run, nan_ok=True)
+
+
+def test_concentrations_are_never_substituted():
+    table = substitute(quarter(216), registry=REGISTRY)
+    assert "value" not in table.columns
+    assert table.loc[table["substituted"], "kg_measured"].isna().all()
+
+
+# --- 4.2: wastewater ---------------------------------------------------------------------------------
+
+
+def test_a_gap_of_ph_takes_the_median_and_a_gap_of_cod_the_mean():
+    flags = np.full(12, "N", dtype=object)
+    flags[5:8] = "D"
+    values = [9.0, 9.0, 6.0, 7.0, 11.0, 0.0, 0.0, 0.0, 5.0, 5.0, 5.0, 5.0]
+    frame = pd.concat(
+        [
+            hours(values, "ph", "W", flags=flags),
+            hours(values, "cod", "W", flags=flags),
+            hours([2.0] * 12, "effluent_flow", "W"),
+        ]
+    )
+    found = filled_wastewater(frame, registry=REGISTRY)
+    gaps = found[found["filled"]].groupby("parameter")["value"].agg(list)
+    # the three hours before hold 6, 7, 11: median 7, mean 8
+    assert gaps.to_dict() == {"ph": [7.0] * 3, "cod": [8.0] * 3}
+    assert found["filled"].sum() == 6
+    assert filled_wastewater(hours([1.0], "flue_nox"), registry=REGISTRY).empty
+
+
+@pytest.mark.parametrize(
+    ("standard", "topic", "first", "before"),
+    [
+        ("HJ75-2017", "gas-validity", "2018-03-01", "2018-02-28"),
+        ("HJ355-2019", "wastewater-validity", "2020-03-24", "2020-03-23"),
+    ],
+)
+def test_nothing_is_judged_before_the_first_day_of_a_rule(standard, topic, first, before):
+    assert REGISTRY.in_force(topic, pd.Timestamp(first).date()).id == standard
+    assert REGISTRY.all_in_force(topic, pd.Timestamp(before).date()) == []
+
+
+# --- 4.5: waste incineration -------------------------------------------------------------------------
+
+
+def furnace(values, start="2025-01-01"):
+    at = pd.date_range(start, periods=len(values), freq="5min").as_unit("us")
+    return pd.DataFrame({"site": "F1", "observed_at": at, "value": values})
+
+
+@pytest.mark.parametrize(
+    ("values", "below", "violated"),
+    [
+        ([849.9] * 6, 6, True),
+        ([849.9] * 5, 5, False),
+        ([850.0] * 20, 0, False),
+        ([850.1] * 20, 0, False),
+        ([849.9] * 5 + [np.nan] * 5, 5, False),
+    ],
+)
+def test_a_furnace_below_850_degrees(values, below, violated):
+    found = furnace_days(furnace(values), REGISTRY.get("MEE10-2020")).iloc[0]
+    assert (found["below"], bool(found["violated"])) == (below, violated)
+
+
+def test_furnace_means_are_counted_by_natural_day():
+    found = furnace_days(furnace([800.0] * 10, "2025-01-01 23:35"), REGISTRY.get("MEE10-2020"))
+    assert (found["below"].tolist(), found["violated"].tolist()) == ([5, 5], [False, False])
+    with pytest.raises(ValueError, match="no start of 5min"):
+        furnace_days(furnace([800.0], "2025-01-01 00:03"), REGISTRY.get("MEE10-2020"))
