@@ -20,6 +20,7 @@ from sources.assembly import (
     trimmed,
 )
 from sources.cells import Cells, IntArray
+from sources.drift import changed_unit, unknown_column
 from sources.result import Problem
 from vocabulary.parameters import normalise_name, parameters
 from vocabulary.units import SAME, Conversion, conversion
@@ -107,11 +108,13 @@ def read_heading(
         parameter, change = found or ("", SAME)
         values[place] = ValueColumn(field, parameter, change)
         if found is None and field:
-            problems.append(_remark("column-unknown", f"列“{field}”不在版式中", f"unknown column {field!r}"))
+            problems.append(unknown_column(field, split_heading(field)[0]))
         elif change is None:
             problems.append(
                 _remark("unknown-unit", f"列“{field}”的单位未知", f"column {field!r} has an unknown unit")
             )
+        else:
+            problems += changed_unit(field, parameter, change)
     present = {column.parameter for column in values.values()}
     lacking = [heading for parameter, heading in expected.items() if parameter not in present]
     if lacking:

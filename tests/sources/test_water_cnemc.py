@@ -180,6 +180,7 @@ def test_unknown_units_and_columns():
         "unknown-unit",
         "column-unknown",
         "column-missing",
+        "unit-changed",
     }
     thead[7] = "氨氮"
     assert codes(read_api(row(), thead=thead))["unknown-unit"] == 2
