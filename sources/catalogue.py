@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
-from sources import air_quotsoft, outlet_hourly, water_cnemc_api, water_cnemc_section
+from sources import air_quotsoft, hj212, outlet_hourly, water_cnemc_api, water_cnemc_section
 from sources.archive import archived
 from sources.delivery import Delivery, delivery_name
 from sources.encoding import decode, unpack
@@ -40,6 +40,7 @@ class Layout(Protocol):
 
 LAYOUTS: dict[str, Layout] = {
     "air-quotsoft": air_quotsoft,
+    "hj212": hj212,
     "outlet-hourly": outlet_hourly,
     "water-cnemc-api": water_cnemc_api,
     "water-cnemc-section": water_cnemc_section,

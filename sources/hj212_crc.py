@@ -8,7 +8,8 @@ register after the register was shifted right by eight.
 from __future__ import annotations
 
 _POLYNOMIAL = 0xA001
-_START = 0xFFFF
+#: what the register of both codes starts from
+START = 0xFFFF
 
 
 def _eight_steps(register: int) -> int:
@@ -18,7 +19,7 @@ def _eight_steps(register: int) -> int:
 
 
 #: what eight steps do to the low byte of the register
-_STEPS = tuple(_eight_steps(low) for low in range(256))
+LOW_STEPS = tuple(_eight_steps(low) for low in range(256))
 
 
 def hj212_crc(segment: bytes) -> str:
@@ -28,17 +29,17 @@ def hj212_crc(segment: bytes) -> str:
     ...           b"CP=&&RtdInterval=30&&")
     '1C80'
     """
-    register = _START
+    register = START
     for byte in segment:
         register = (register >> 8) ^ byte
-        register = (register >> 8) ^ _STEPS[register & 0xFF]
+        register = (register >> 8) ^ LOW_STEPS[register & 0xFF]
     return f"{register:04X}"
 
 
 def modbus_crc(segment: bytes) -> str:
     """Return CRC-16/MODBUS of a data segment, four upper-case hex digits, high byte first."""
-    register = _START
+    register = START
     for byte in segment:
         register ^= byte
-        register = (register >> 8) ^ _STEPS[register & 0xFF]
+        register = (register >> 8) ^ LOW_STEPS[register & 0xFF]
     return f"{register:04X}"
