@@ -15,7 +15,7 @@ from sources.catalogue import layout_of
 from sources.delivery import Delivery, delivery_name
 from sources.landing import Landed, LandingError, LandingZone
 from sources.listing import Candidate, list_folder
-from sources.pull import HttpSource, Limits, Mark, NotModified, Pulled, PullError, pull_http
+from sources.pull import Limits, Mark, NotModified, Pulled, PullError, count_offered, pull, sweep
 from vocabulary.clock import now_utc, wall_time
 from vocabulary.district import District, Source
 from warehouse.load import known_units
@@ -210,27 +210,24 @@ def _pull(
     zone = LandingZone(run.landing)
     known = marks[marks["sha256"].isin(ledger)]
     asked = {
-        address: Mark(etag, last_modified)
-        for address, etag, last_modified in zip(
-            known.index, known["etag"], known["last_modified"], strict=True
+        address: Mark(etag, last_modified, size, modified_ns)
+        for address, etag, last_modified, size, modified_ns in zip(
+            known.index,
+            known["etag"],
+            known["last_modified"],
+            known["size"],
+            known["modified_ns"],
+            strict=True,
         )
     }
+    days = _days(run, district, source, window)
     limits = Limits(read_seconds=run.settings.pull_timeout)
     if run.dry_run:
-        with HttpSource(source.key, limits) as http:
-            taken.found = len(
-                http.offers(source.location, source.pattern, _days(run, district, source, window))
-            )
+        taken.found = count_offered(source, days, limits)
         return taken
-    outcomes = pull_http(
-        source.key,
-        source.location,
-        pattern=source.pattern,
-        into=run.settings.home / "incoming",
-        days=_days(run, district, source, window),
-        marks=asked,
-        limits=limits,
-    )
+    incoming = run.settings.home / "incoming"
+    sweep(incoming)
+    outcomes = pull(source, into=incoming, days=days, marks=asked, limits=limits)
     for outcome in outcomes:
         if isinstance(outcome, PullError):
             taken.failures.append(str(outcome))
@@ -242,7 +239,14 @@ def _pull(
             piece = zone.land(outcome.path, name=outcome.name, modified_at=outcome.modified_at)
             outcome.path.unlink()
             taken.marks.append(
-                _mark(outcome.address, piece.sha256, outcome.size, -1, outcome.etag, outcome.last_modified)
+                _mark(
+                    outcome.address,
+                    piece.sha256,
+                    outcome.size,
+                    outcome.modified_ns,
+                    outcome.etag,
+                    outcome.last_modified,
+                )
             )
             if window.holds(layout_of(source.key).partition(piece.name)):
                 taken.keep(piece, ledger)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable
@@ -49,6 +50,8 @@ class Candidate:
         Of the file; -1 where an address does not tell.
     optional
         True for an address made from a template: when it is not there, nothing is wrong.
+    body, body_type
+        What is posted to the address, and its media type; empty for a GET.
     """
 
     address: str
@@ -57,12 +60,28 @@ class Candidate:
     size: int = -1
     modified_ns: int = -1
     optional: bool = False
+    body: bytes = b""
+    body_type: str = ""
+
+    @property
+    def mark(self) -> str:
+        """Key of the pull mark: the address, with a digest in place of what must not be stored."""
+        visible = shown(self.address)
+        if visible == self.address and not self.body:
+            return visible
+        digest = hashlib.sha256(self.address.encode() + b"\n" + self.body).hexdigest()
+        return f"{visible}#{digest[:16]}"
 
 
 def shown(address: str) -> str:
     """Return an address without user, password and secret query values, fit for messages."""
     bare = re.sub(r"(?i)^([a-z][a-z0-9+.-]*://)[^/@]*@", r"\1", address)
     return _SECRET.sub(r"\1***", bare)
+
+
+def unfinished(path: str) -> bool:
+    """Tell whether a name is that of a half-written file."""
+    return path.endswith(_UNFINISHED)
 
 
 def list_folder(location: Path, pattern: str, source: str = "") -> list[Candidate]:
@@ -101,7 +120,7 @@ def list_folder(location: Path, pattern: str, source: str = "") -> list[Candidat
 
 def _offered(path: Path, root: Path) -> bool:
     inside = path.relative_to(root).parts
-    if any(part.startswith((".", "~$")) for part in inside) or path.name.endswith(_UNFINISHED):
+    if any(part.startswith((".", "~$")) for part in inside) or unfinished(path.name):
         return False
     return path.is_file() and path.resolve().is_relative_to(root)
 
@@ -204,6 +223,6 @@ def offered_addresses(index: str, body: str, pattern: str) -> tuple[list[Candida
             continue
         path = unquote(parts.path.removeprefix(base) if below else parts.path)
         tail = pattern.rsplit("/", 1)[-1]
-        if fnmatchcase(path.rsplit("/", 1)[-1], tail) and not path.endswith(_UNFINISHED):
+        if fnmatchcase(path.rsplit("/", 1)[-1], tail) and not unfinished(path):
             files[address] = Candidate(address, address_name(address))
     return [files[address] for address in sorted(files)], sorted(folders)

@@ -18,6 +18,7 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from vocabulary.district_files import DistrictError, line_of, read_table, read_text, read_toml
+from vocabulary.district_sources import Source
 from vocabulary.parameters import parameters
 from vocabulary.plan import Plan, Strict
 
@@ -57,28 +58,6 @@ _LIMIT_DTYPES: dict[str, str] = {
     "clause": "str",
     "document": "str",
 }
-
-
-class Source(Strict):
-    """Where one kind of export comes from: a folder (relative to the project) or an address."""
-
-    key: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
-    title_zh: str
-    title_en: str
-    location: str = Field(min_length=1)
-    pattern: str = "*"
-    late_days: int = Field(ge=0, le=366)
-
-    @property
-    def remote(self) -> bool:
-        """Whether the location is an http or https address."""
-        return self.location.startswith(("http://", "https://"))
-
-    def folder(self, root: Path) -> Path:
-        """Return the folder of a local source; a relative location counts from `root`."""
-        if self.remote:
-            raise ValueError(f"{self.key}: {self.location} is an address, not a folder")
-        return root / self.location
 
 
 class _Example(Strict):

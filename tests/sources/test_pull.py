@@ -111,7 +111,7 @@ def test_unreadable_retry_after_falls_back_to_backoff(server, tmp_path):
         ("huge.csv", "5368709120"),
         ("endless.csv", "larger than the cap"),
         ("loop.csv", "redirects"),
-        ("outside.csv", "InvalidSchema"),
+        ("outside.csv", "only http and https"),
         ("packed.csv", "gzip"),
     ],
 )
