@@ -149,7 +149,10 @@ def _primary_names() -> Any:
 class _Index:
     """AQI, level, primary pollutants and completeness of n rows, filled block by block."""
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, not_monitored: Sequence[str] = ()) -> None:
+        due = [place for place, name in enumerate(POLLUTANTS) if name not in not_monitored]
+        # every line is the usual case: a slice copies nothing
+        self.due: slice | list[int] = due if not_monitored else slice(None)
         self.per_pollutant = np.full((len(POLLUTANTS), rows), MISSING, dtype=np.int16)
         self.aqi = np.full(rows, MISSING, dtype=np.int16)
         self.level = np.zeros(rows, dtype=np.int8)
@@ -165,7 +168,7 @@ class _Index:
             line = block[POLLUTANTS.index(_pollutant(item))]
             np.maximum(line, index, out=line)
         top = block.max(axis=0)
-        complete = block.min(axis=0) >= 0
+        complete = block[self.due].min(axis=0) >= 0
         mask = np.zeros(size, dtype=np.uint8)
         for bit in range(len(POLLUTANTS)):
             mask |= (block[bit] == top).astype(np.uint8) << np.uint8(bit)
@@ -270,6 +273,7 @@ def daily_aqi(
     registry: Registry,
     edition: str | None = None,
     inputs: Literal["assessment", "text"] = "assessment",
+    not_monitored: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Daily AQI of sites or of a district.
 
@@ -285,6 +289,9 @@ def daily_aqi(
     inputs : {"assessment", "text"}
         HJ 633-2012 only: the six items of the national assessment, or the seven of its text (with the
         daily maximum of 1-h O3).
+    not_monitored : sequence of str
+        Pollutants (POLLUTANTS) that the programme does not monitor: they hide no index. Whether one may be
+        left out, `air_marks.may_stay_unmonitored` tells.
 
     Returns
     -------
@@ -293,14 +300,24 @@ def daily_aqi(
         (parameter keys joined by comma, '' up to 50), valid (all six valid, or AQI of those at hand > 100),
         iaqi_pm2_5 … iaqi_o3 (Int16).
 
+    Raises
+    ------
+    UnknownItemError
+        When `not_monitored` names no pollutant of the index, or all of them.
+
     Notes
     -----
     HJ 633-2012 4; HJ 633-2026 4 and 5.3 (missing items).
     """
+    strange = set(not_monitored).difference(POLLUTANTS)
+    if strange or set(not_monitored) == set(POLLUTANTS):
+        raise UnknownItemError(
+            f"not_monitored {', '.join(not_monitored)}; expected some of {', '.join(POLLUTANTS)}"
+        )
     wide = wide_days(days) if "parameter" in days.columns else days
     wide = wide.reset_index(drop=True)
     keys = wide[["site", "day"]]
-    index = _Index(len(wide))
+    index = _Index(len(wide), not_monitored)
     labels: list[str] = []
     spare = {"o3_1h": _column(wide, "o3_1h_max"), "so2_24h": _column(wide, "so2")}
     for standard, mask in editions(registry, "aqi", wide["day"], only=edition):

@@ -58,6 +58,12 @@ class Period:
         january = int(self.first.astype(np.int64)) % _MONTHS_A_YEAR == 0
         return january and len(self.months) == _MONTHS_A_YEAR
 
+    @property
+    def whole_quarter(self) -> bool:
+        """Tell whether the period is one quarter of a calendar year."""
+        begins = int(self.first.astype(np.int64)) % _QUARTER_MONTHS == 0
+        return begins and len(self.months) == _QUARTER_MONTHS
+
     def contains(self, days: pd.Series) -> npt.NDArray[np.bool_]:
         """Tell which days (datetime64) lie in the period."""
         month = days.to_numpy(dtype="datetime64[M]")

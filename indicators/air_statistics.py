@@ -190,7 +190,9 @@ def _statistic(
             "rounded": round_half_even(value, int(row["places"])),
             "n_valid": count,
             "n_days": span.calendar_days,
-            "valid": _enough_days(part["day"], codes, len(sites), span, evaluation.rule("validity")),
+            "valid": _enough_days(
+                part["day"], codes, len(sites), span, _day_rule(row["parameter"], evaluation)
+            ),
             "limit": np.nan if limit is None else limit,
             "attained": pd.arrays.BooleanArray(
                 ~over, np.full(len(value), not span.whole_year or limit is None)
@@ -219,6 +221,14 @@ def _attaining_ratio(
     return round_half_even(share, int(decimals["attaining_ratio"]))
 
 
+def _day_rule(parameter: str, evaluation: Standard) -> Mapping[str, Any]:
+    """Return how many days a parameter needs: most every day, TSP, BaP and Pb on some days only."""
+    sparse = evaluation.rule("sparse_validity")
+    if parameter in sparse["parameters"]:
+        return {**sparse, "february_days": sparse["month_days"]}
+    return evaluation.rule("validity")
+
+
 def _enough_days(
     days: pd.Series, codes: npt.NDArray[np.intp], groups: int, span: Period, rule: Mapping[str, Any]
 ) -> npt.NDArray[np.bool_]:
@@ -230,6 +240,8 @@ def _enough_days(
     enough = (count >= needs).all(axis=1)
     if span.whole_year:
         enough &= count.sum(axis=1) >= int(rule["year_days"])
+    if span.whole_quarter and "quarter_days" in rule:
+        enough &= count.sum(axis=1) >= int(rule["quarter_days"])
     return np.asarray(enough)
 
 
