@@ -47,7 +47,6 @@ class _Meanings:
     period: Labels
     exponent: IntArray
     factor: FloatArray
-    rank: IntArray
     code: Labels
 
 
@@ -151,7 +150,7 @@ def _book(parts: Parts, fields: Fields, heads: Messages, cells: IntArray, stated
     _reject_damage(book, parts, extra, stated)
     for code in what.code.words:
         book.reject(np.concatenate((what.code.codes == what.code.words.index(code), none >= 0)), code)
-    _reject_repeated(book, extra, np.concatenate((what.rank, none + 1)))
+    _reject_repeated(book, extra)
     book.reject(~heads.timed[extra], "time-missing")
     return book
 
@@ -186,7 +185,6 @@ def _meanings(heads: Messages, part: IntArray, names: list[str], name: IntArray)
         period=labels([one.period for one in known]),
         exponent=np.array([one.change.exponent for one in known], dtype=np.int64)[which],
         factor=np.array([one.change.factor for one in known], dtype=np.float64)[which],
-        rank=np.array([one.rank for one in known], dtype=np.int64)[which],
         code=labels([one.code for one in known]),
     )
 
@@ -244,17 +242,14 @@ def _reject_damage(book: ValueCells, parts: Parts, part: IntArray, stated: Layou
     book.reject(kind == CRC_WRONG, "frame-crc")
 
 
-def _reject_repeated(book: ValueCells, part: IntArray, rank: IntArray) -> None:
-    """Of several fields of a frame that state one reading, keep the first of the best rank."""
+def _reject_repeated(book: ValueCells, part: IntArray) -> None:
+    """Of several fields of a frame that state one reading, keep the first."""
     good = np.flatnonzero((book.code == 0) & ~book.blank & ~book.parameter.absent)
     key = part[good] * (len(book.parameter.words) + 1) + book.parameter.codes[good]
-    order = np.lexsort((good, rank[good], key))
-    later = np.zeros(len(good), dtype=bool)
-    later[order[1:]] = key[order[1:]] == key[order[:-1]]
+    _, first = np.unique(key, return_index=True)
     again = np.zeros(len(part), dtype=bool)
-    again[good[later]] = True
-    # the volume beside the mean flow says the same thing another way
-    book.reject(again & (rank > 0), "field-not-taken")
+    again[good] = True
+    again[good[first]] = False
     book.reject(again, "column-repeated")
 
 

@@ -9,28 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
 from sources.layout import LayoutData, layout_data
 from vocabulary.parameters import Parameter, parameters
 from vocabulary.reading import PERIODS
-from vocabulary.units import SAME, Conversion, between, conversion
+from vocabulary.units import SAME, Conversion, conversion
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a field stands for; `code` is the reason it is turned away, '' where it is taken.
-
-    `rank` decides between two fields that state the same reading: the lower one is taken.
-    """
+    """What a field stands for; `code` is the reason it is turned away, '' where it is taken."""
 
     code: str = ""
     parameter: str = ""
     period: str = ""
     change: Conversion = SAME
-    rank: int = 0
 
 
 @dataclass(frozen=True)
@@ -158,23 +153,14 @@ def _quantity(factor: str, quantity: str, medium: Mapping[str, str], stated: Map
     if found is None and factor.endswith(mark) and quantity != "amount":
         found, quantity = known.get(factor.removesuffix(mark)), "normalised"
     amounts = facts().rest["amounts"]
-    flow = found is not None and quantity == "amount" and found.key in amounts["flows"]
-    plain = quantity == "value" or flow
-    key = "" if found is None else found.key + ("" if plain else facts().rest["endings"][quantity])
+    volume = amounts["volumes"].get(found.key) if found is not None and quantity == "amount" else None
+    ending = "" if quantity == "value" else facts().rest["endings"][quantity]
+    key = volume or ("" if found is None else found.key + ending)
     if key not in parameters():
         return Meaning("unknown-parameter", period=period)
     if quantity == "amount":
-        unit = amounts["flow_unit" if flow else "unit"]
+        unit = amounts["volume_unit" if volume else "unit"]
     else:
         unit = _units(medium["key"]).get(factor.removesuffix(mark), "")
     change = conversion(unit, parameters()[key].unit) if unit else None
-    if change is None:
-        return Meaning("unknown-unit", key, period)
-    # the volume of an interval over its hours is its mean flow
-    return Meaning("", key, period, _over(change, int(stated["hours"])) if flow else change, rank=int(flow))
-
-
-def _over(change: Conversion, hours: int) -> Conversion:
-    if hours == 1:
-        return change
-    return between(Decimal(change.factor).scaleb(change.exponent) / Decimal(hours))
+    return Meaning("unknown-unit", key, period) if change is None else Meaning("", key, period, change)

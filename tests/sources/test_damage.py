@@ -10,13 +10,25 @@ from made_deliveries import delivery
 from sources.catalogue import LAYOUTS, read_delivery, recognised
 from sources.cells import delimited
 from sources.delivery import delivery_name
+from sources.hj212_crc import hj212_crc
 from vocabulary.reasons import DeliveryRefusedError, reasons
 
 _GAS = "企业名称,排口名称,排口编号,监测时间,颗粒物浓度(mg/m3),标干流量(m3/h),含氧量(%),标记\r\n"
 _SECTION = "省份,流域,断面名称,监测时间,水质类别,水温(℃),pH(无量纲),总磷(mg/L),站点情况\n"
 _SPAN = "<span title='原始值：20.27'>20.3</span>"
 
+_HOUR = "QN=20260922{hour:02d}0500000;ST=32;CN=2061;PW=123456;MN=CPDW001;Flag=4;CP=&&DataTime=20260922{hour:02d}0000;w01018-Avg=27.{hour},w01018-Cou=1.5,w01018-Flag=N;w00000-Avg=-&&"
+
+
+def _framed(segment: str) -> str:
+    return f"##{len(segment):04d}{segment}{hj212_crc(segment.encode())}\r\n"
+
+
 EXPORTS = {
+    "hj212": (
+        "hj212_20260922T0000.log",
+        "".join(f"[2026-09-22 {hour:02d}:05:00]\r\n{_framed(_HOUR.format(hour=hour))}" for hour in range(8)),
+    ),
     "air-quotsoft": (
         "china_sites_20250310.csv",
         "date,hour,type,1625A,1626A,3207A,3207A\r\n"
