@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
-from sources import air_quotsoft, hj212, outlet_hourly, water_cnemc_api, water_cnemc_section
+from sources import air_quotsoft, hj212, outlet_daily, outlet_hourly, water_cnemc_api, water_cnemc_section
 from sources.archive import archived
 from sources.delivery import Delivery, delivery_name
 from sources.encoding import decode, unpack
@@ -39,8 +39,17 @@ class Layout(Protocol):
 
 
 LAYOUTS: dict[str, Layout] = {
+    "abroad-openaq": abroad_openaq,
+    "abroad-wqp": abroad_wqp,
+    "air-city-daily": air_city_daily,
+    "air-cnemc-feed": air_cnemc_feed,
+    "air-dustfall": air_dustfall,
+    "air-pm25in": air_pm25in,
     "air-quotsoft": air_quotsoft,
+    "air-quotsoft-cities": air_quotsoft_cities,
+    "air-station-long": air_station_long,
     "hj212": hj212,
+    "outlet-daily": outlet_daily,
     "outlet-hourly": outlet_hourly,
     "water-cnemc-api": water_cnemc_api,
     "water-cnemc-section": water_cnemc_section,
