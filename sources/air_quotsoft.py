@@ -6,6 +6,8 @@ Source: sources/data/air_quotsoft.toml. Real-time data, not audited. One line is
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -21,6 +23,8 @@ from sources.times import parse_days
 from vocabulary.reasons import DeliveryRefusedError
 
 _HOUR = r"^[0-9]{1,2}$"
+#: the same header over another kind of sites
+_OTHER_SITES = 0.1
 
 
 def layout() -> LayoutData:
@@ -35,14 +39,32 @@ def partition(name: str) -> str | None:
 
 def recognise(head: str, name: str) -> float:
     """Return how sure the head of a text is of this layout, 0 to 1."""
-    first = head.lstrip("\ufeff").split("\n", 1)[0].split(layout().rest["separator"])
-    if [field.strip().lower() for field in first[:3]] != layout().rest["labels"]:
+    return recognise_wide(head, name, layout())
+
+
+def recognise_wide(head: str, name: str, facts: LayoutData) -> float:
+    """Return how sure the head of a text is of a layout with one column a station, or one a city.
+
+    Station codes are told from names of cities by `site_pattern`.
+    """
+    first = head.lstrip("\ufeff").split("\n", 1)[0].split(facts.rest["separator"])
+    fields = [field.strip().strip('"') for field in first]
+    labels: list[str] = facts.rest["labels"]
+    if [field.lower() for field in fields[: len(labels)]] != labels:
         return 0.0
-    return 1.0 if partition(name) else 0.9
+    pattern = re.compile(facts.rest["site_pattern"])
+    if not any(pattern.match(field) for field in fields[len(labels) :]):
+        return _OTHER_SITES
+    return 1.0 if partition_of(name, facts.names) else 0.9
 
 
 def read(content: bytes, delivery: Delivery) -> ReadResult:
-    """Read one export into readings.
+    """Read one export into readings; as `read_wide`."""
+    return read_wide(content, delivery, layout())
+
+
+def read_wide(content: bytes, delivery: Delivery, facts: LayoutData) -> ReadResult:
+    """Read one export with a column a site into readings.
 
     Parameters
     ----------
@@ -50,13 +72,14 @@ def read(content: bytes, delivery: Delivery) -> ReadResult:
         The landed bytes.
     delivery
         Whose bytes they are; the name tells when the export was issued.
+    facts
+        The layout: of stations, or of cities.
 
     Raises
     ------
     DeliveryRefusedError
         `file-empty`, `file-unreadable`, `layout-unknown`, `no-cells`.
     """
-    facts = layout()
     text = decode(content)
     cells = delimited(text.text, facts.rest["separator"])
     labels: list[str] = facts.rest["labels"]

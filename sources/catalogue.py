@@ -5,7 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
-from sources import air_quotsoft, hj212, outlet_daily, outlet_hourly, water_cnemc_api, water_cnemc_section
+from sources import (
+    abroad_openaq,
+    abroad_wqp,
+    air_city_daily,
+    air_cnemc_feed,
+    air_dustfall,
+    air_pm25in,
+    air_quotsoft,
+    air_quotsoft_cities,
+    air_station_long,
+    hj212,
+    outlet_daily,
+    outlet_hourly,
+    water_cnemc_api,
+    water_cnemc_section,
+)
 from sources.archive import archived
 from sources.delivery import Delivery, delivery_name
 from sources.encoding import decode, unpack

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made_air_exports import AIR_EXPORTS
 from made_deliveries import delivery
 
 from sources.catalogue import LAYOUTS, read_delivery, recognised
@@ -24,7 +25,7 @@ def _framed(segment: str) -> str:
     return f"##{len(segment):04d}{segment}{hj212_crc(segment.encode())}\r\n"
 
 
-EXPORTS = {
+EXPORTS = AIR_EXPORTS | {
     "hj212": (
         "hj212_20260922T0000.log",
         "".join(f"[2026-09-22 {hour:02d}:05:00]\r\n{_framed(_HOUR.format(hour=hour))}" for hour in range(8)),
