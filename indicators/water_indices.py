@@ -15,6 +15,9 @@ from indicators.registry import Registry
 from indicators.water_class import sections_by_site
 from indicators.water_limits import CLASS_TOPIC, EVALUATION_TOPIC, FloatArray, limit_rules, reference_limits
 
+#: indices that agree so far are equal
+_GRADE_PLACES = 9
+
 
 def trophic_state(means: pd.DataFrame, *, registry: Registry, day: dt.date) -> pd.DataFrame:
     """Compute TLI(Σ) and its grade for lakes and reservoirs.
@@ -50,15 +53,17 @@ def trophic_state(means: pd.DataFrame, *, registry: Registry, day: dt.date) -> p
         total += rule["r"] ** 2 / square_sum * single
     result.insert(0, "tli", total)
     result.insert(1, "n_items", result[[f"tli_{name}" for name in items]].notna().sum(axis=1))
+    # an index that is 50 on paper may be a hair above it in binary
+    graded = np.round(total, _GRADE_PLACES)
     for language in ("en", "zh"):
         grade = np.full(len(total), "", dtype=object)
         undecided = ~np.isnan(total)
         for rule in standard.tables["grades"].values():
             here = undecided.copy()
             if "below" in rule:
-                here &= total < rule["below"]
+                here &= graded < rule["below"]
             if "to" in rule:
-                here &= total <= rule["to"]
+                here &= graded <= rule["to"]
             grade[here] = rule[language]
             undecided &= ~here
         result.insert(1, f"grade_{language}", pd.Series(grade, index=result.index, dtype="str"))

@@ -18,6 +18,8 @@ from indicators.water_limits import BoolArray, ClassArray, FloatArray, classify_
 from vocabulary.rounding import round_half_even
 
 TextArray = npt.NDArray[np.object_]
+#: multiples that agree so far are equal
+_TIE_PLACES = 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +157,9 @@ def _main_pollutants(
     ratio = exceedance_multiples(names, values, water, class_standard, evaluation)
     exceeds = item_class > rule["reference_class"]
     first = np.isin(names, evaluation.rule("main_pollutants.first")["parameters"])[:, None] & exceeds
-    order = np.lexsort((-np.nan_to_num(ratio, nan=-np.inf), -item_class, ~first, ~exceeds), axis=0)
+    # equal multiples keep the order of the table: 0.06/0.05 and 0.006/0.005 differ in binary only
+    by_size = -np.nan_to_num(np.round(ratio, _TIE_PLACES), nan=-np.inf)
+    order = np.lexsort((by_size, -item_class, ~first, ~exceeds), axis=0)
     named = min(rule["most"], len(names))
     there = np.arange(named)[:, None] < exceeds.sum(axis=0)
     row = np.where(there, order[:named], -1)

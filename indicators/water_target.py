@@ -16,6 +16,8 @@ from indicators.water_class import result_label, sections_by_site
 from indicators.water_limits import CLASS_TOPIC, EVALUATION_TOPIC, classify_values, reference_limits
 from vocabulary.rounding import round_half_even
 
+#: multiples that agree so far are equal
+_TIE_PLACES = 9
 #: columns that `target_exceedances` returns, in order
 TARGET_COLUMNS: tuple[str, ...] = (
     "site",
@@ -93,8 +95,9 @@ def target_exceedances(
         }
     )
     place = rows["parameter"].map({name: number for number, name in enumerate(items)})
-    # items are ordered as the exact multiple says, not as the printed one does
-    exact = np.where(plain, -np.inf, np.nan_to_num((given - limit) / limit, nan=-np.inf))
+    # items are ordered as the exact multiple says, not as the printed one does; ties as in the table
+    exact = np.round(np.nan_to_num((given - limit) / limit, nan=-np.inf), _TIE_PLACES)
+    exact = np.where(plain, -np.inf, exact)
     beyond = (target > 0) & (classes > target)
     order = table.assign(_exact=exact, _place=place)[beyond].sort_values(
         ["site", "class", "_exact", "_place"], ascending=[True, False, False, True], kind="stable"

@@ -49,6 +49,7 @@ def text_of(items: str, target: int | None, waterbody: str = "river") -> str:
         ("cod_mn=5;tp=0.5", 2, "tp=4.0;cod_mn=0.2"),
         ("cod_mn=12.5;cod=40.5", 4, "cod=0.4;cod_mn=0.2"),
         ("nh3_n=1.2;bod5=6;cod=30", 3, "cod=0.5;bod5=0.5;nh3_n=0.2"),
+        ("nh3_n=1.1;cod=22;cod_mn=6.6", 3, "cod_mn=0.1;cod=0.1;nh3_n=0.1"),
         # items that never take part
         ("tn=9;fecal_coliform=90000", 1, ""),
         ("nh3_n=9", None, ""),
