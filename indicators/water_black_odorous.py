@@ -15,6 +15,8 @@ from indicators.water_limits import ClassArray, FloatArray
 
 _NOT_GRADED = -1
 _HEAVY = 2
+#: depths are read to the millimetre at best
+_DEPTH_PLACES = 9
 
 
 def grade_values(
@@ -59,7 +61,9 @@ def grade_values(
     heavy: FloatArray = np.full(given.shape, float(rule.get("heavy", np.nan)))
     if depth is not None and "shallow_below" in rule:
         of_depth = np.asarray(depth, dtype=np.float64)
-        bound = np.where(of_depth < rule["shallow_below"], rule["depth_share"] * of_depth, np.inf)
+        # 40 % of 0.20 m are 0.08 m, in binary a hair more
+        share = np.round(rule["depth_share"] * of_depth, _DEPTH_PLACES)
+        bound = np.where(of_depth < rule["shallow_below"], share, np.inf)
         light, heavy = np.minimum(light, bound), np.minimum(heavy, bound)
     sign = 1.0 if rule["kind"] == "upper" else -1.0
     if rule.get("strict", False):
