@@ -73,7 +73,7 @@ def read(content: bytes, delivery: Delivery) -> ReadResult:
     text = decode(content)
     records = _records(text.text, delivery.name)
     odd = np.array([not isinstance(record, dict) for record in records], dtype=bool)
-    cells, keys = _cells(records)
+    cells, keys = _cells(records, facts)
     folded = [key.strip().lower() for key in keys]
     places = {
         role: [folded.index(name) for name in names if name in folded]
@@ -107,7 +107,7 @@ def read(content: bytes, delivery: Delivery) -> ReadResult:
         observed_at=(labelled - offset)[line],
         flag=Labels.same("", len(line)),
         value=numbers(shown),
-        blank=among(shown, facts.missing),
+        blank=among(shown, facts.missing) & ~odd[line],
     )
     book.reject(odd[line], "line-unreadable")
     book.reject(among(times, facts.missing)[line], "time-missing")
@@ -136,17 +136,17 @@ def _records(text: str, name: str) -> list[Any]:
     )
 
 
-def _cells(records: list[Any]) -> tuple[Cells, list[str]]:
+def _cells(records: list[Any], facts: LayoutData) -> tuple[Cells, list[str]]:
     """Return every record's fields in the order of all keys, and the keys; a record that is none is one field."""
     sound: Iterable[dict[str, Any]] = [item for item in records if isinstance(item, dict)]
     keys = list(dict.fromkeys(chain.from_iterable(sound))) or [""]
     nothing = dict.fromkeys(keys, _ABSENT)
-    last = keys[-1]
+    held = next((key for key in keys if key.strip().lower() in facts.rest["types"]), keys[-1])
     whole = [
-        nothing | item if isinstance(item, dict) else nothing | {last: json.dumps(item, ensure_ascii=False)}
+        nothing | item if isinstance(item, dict) else nothing | {held: json.dumps(item, ensure_ascii=False)}
         for item in records
     ]
-    pick = itemgetter(*keys) if len(keys) > 1 else lambda item: (item[last],)
+    pick = itemgetter(*keys) if len(keys) > 1 else lambda item: (item[held],)
     return from_rows([list(pick(item)) for item in whole]), keys
 
 

@@ -205,7 +205,6 @@ def _fill(table: _Table, facts: LayoutData, issue: Issue) -> tuple[ValueCells, l
     placed = place_values(cells, header, heading, lines, period="", missing=facts.missing)
     book, line = placed.book, placed.line
     _place_periods(placed, table)
-    _scale_rows(placed, sheet, labels)
     book.reject(_summary(sheet, labels, facts)[line], "summary-row")
     is_text = sheet.encoding not in {"xlsx", "xls"} and "+" not in sheet.encoding
     shape = shape_of(
@@ -218,16 +217,21 @@ def _fill(table: _Table, facts: LayoutData, issue: Issue) -> tuple[ValueCells, l
         mid_character=sheet.cut,
     )
     problems = heading.problems + reject_misfits(book, shape, line, placed.position, cells)
+    _reject_columns(placed, table)
+    _scale_rows(placed, sheet, labels)
     book.reject(untimed[line], "time-missing")
     return book, problems
 
 
 def _place_periods(placed: Placed, table: _Table) -> None:
-    """Give each cell the period of its column and turn away what the heading already tells."""
-    values = table.heading.values
+    """Give each cell the period of its column."""
     widest = max(int(placed.position.max(initial=0)) + 1, table.heading.width)
-    periods = [table.periods.get(place, "") for place in range(widest)]
-    placed.book.period = Labels(periods, placed.position)
+    placed.book.period = Labels([table.periods.get(place, "") for place in range(widest)], placed.position)
+
+
+def _reject_columns(placed: Placed, table: _Table) -> None:
+    """Turn away what the heading already tells: repeated items, unknown ones, and unknown units."""
+    values, periods = table.heading.values, table.periods
     items = {
         place: (column.parameter, periods[place]) for place, column in values.items() if column.parameter
     }
