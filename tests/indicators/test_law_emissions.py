@@ -13,6 +13,7 @@ from indicators.emission_mass import capture_rate, mass
 from indicators.emission_oxygen import excess_air, normalise_excess_air, normalise_oxygen
 from indicators.emission_parts import aggregate_is_normal, furnace_days, means_of_parts
 from indicators.emission_substitution import filled_wastewater, substitute
+from indicators.emission_validity import validity
 from indicators.registry import default_registry
 
 REGISTRY = default_registry()
@@ -375,3 +376,50 @@ def test_furnace_means_are_counted_by_natural_day():
     assert (found["below"].tolist(), found["violated"].tolist()) == ([5, 5], [False, False])
     with pytest.raises(ValueError, match="no start of 5min"):
         furnace_days(furnace([800.0], "2025-01-01 00:03"), REGISTRY.get("MEE10-2020"))
+
+
+# --- flags ---------------------------------------------------------------------------------------------
+
+#: letters of HJ 212-2017 table 8 and of HJ/T 75-2007, words of real exports: what an hour with them is
+FLAGS = """
+N 正常 数据有效        valid
+F M S D C T B P O Md   other
+仪器停运 维护 日常维护 手工输入 故障 校准 超测定上限 通讯异常 通讯中断 电源故障 超排放标准 数据缺失  other
+"""
+OF_GAS = "启停机 exempt;停运 stopped;停产 stopped;失控 out-of-control"
+OF_WATER = "停运 stopped;停产 stopped;未排放 stopped"
+MEANINGS = [
+    (word, kind, parameter)
+    for *words, kind in (line.split() for line in FLAGS.strip().splitlines())
+    for word in words
+    for parameter in ("flue_nox_norm", "cod")
+] + [
+    (*pair.split(), parameter)
+    for parameter, table in (("flue_nox_norm", OF_GAS), ("cod", OF_WATER))
+    for pair in table.split(";")
+]
+
+
+@pytest.mark.parametrize(("word", "kind", "parameter"), MEANINGS)
+def test_what_a_flag_says(word, kind, parameter):
+    found = validity(hours([10.0], parameter, flags=word), registry=REGISTRY).iloc[0]
+    assert (found["kind"], bool(found["valid"])) == (kind, kind == "valid")
+    assert bool(found["high"]) == (word in ("T", "O", "超测定上限", "超排放标准"))
+    assert bool(found["calibration"]) == (word in ("C", "校准"))
+
+
+@pytest.mark.parametrize(("run", "rule", "kg"), [(24, "short_run", 2.0), (25, "long_run", 3.0)])
+def test_out_of_control_hours_are_taken_before_the_last_calibration(run, rule, kg):
+    frame = quarter(216, run=run, word="失控")
+    at = frame["observed_at"] == pd.Timestamp("2025-01-01") + pd.Timedelta(hours=950)
+    # the calibration itself is an invalid hour more: one of the others becomes valid
+    last = frame["observed_at"] == frame["observed_at"].max()
+    gas = frame["parameter"] == "flue_nox"
+    frame.loc[at & gas, "provider_flag"] = "C"
+    frame.loc[last & gas, "provider_flag"] = "N"
+    # after the calibration, before the run: not looked at
+    later = frame["observed_at"] == pd.Timestamp("2025-01-01") + pd.Timedelta(hours=980)
+    frame.loc[later & gas, "value"] = 99.0
+    gap = substitute(frame, registry=REGISTRY).iloc[1000 : 1000 + run]
+    assert gap["rule"].unique().tolist() == [rule]
+    assert gap["kg"].tolist() == pytest.approx([kg] * run)

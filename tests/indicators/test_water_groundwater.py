@@ -75,6 +75,16 @@ def test_ph(value: float, expected: int) -> None:
     assert classify_values("ph", [value], "any", STANDARD).tolist() == [expected]
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0.001, 2), (0.09, 2), (0.1, 2), (0.11, 3), (0.29, 3), (0.3, 3), (0.31, 5), (1.0, 5)],
+)
+def test_surfactants_have_class_i_only_where_nothing_is_found(value: float, expected: int) -> None:
+    assert classify(las=f"{value}")["class"] == expected
+    # a non-detect is class Ⅰ, whatever half its limit would say
+    assert classify(las=f"{value}L")["class"] == 1
+
+
 def classify(**items: str) -> pd.Series:
     readings = water_readings([("G", "2026-10-08", item, text) for item, text in items.items()])
     result = classify_groundwater(readings, registry=REGISTRY)
