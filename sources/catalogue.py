@@ -15,11 +15,14 @@ from sources import (
     air_quotsoft,
     air_quotsoft_cities,
     air_station_long,
+    black_odorous,
+    groundwater_points,
     hj212,
     outlet_daily,
     outlet_hourly,
     water_cnemc_api,
     water_cnemc_section,
+    water_monthly,
 )
 from sources.archive import archived
 from sources.delivery import Delivery, delivery_name
@@ -63,11 +66,14 @@ LAYOUTS: dict[str, Layout] = {
     "air-quotsoft": air_quotsoft,
     "air-quotsoft-cities": air_quotsoft_cities,
     "air-station-long": air_station_long,
+    "black-odorous-register": black_odorous,
+    "groundwater-points": groundwater_points,
     "hj212": hj212,
     "outlet-daily": outlet_daily,
     "outlet-hourly": outlet_hourly,
     "water-cnemc-api": water_cnemc_api,
     "water-cnemc-section": water_cnemc_section,
+    "water-monthly": water_monthly,
 }
 
 

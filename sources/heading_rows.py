@@ -102,7 +102,9 @@ def find_header(
         places = [place for place, role in found.items() if role]
         if not required({role for role in found.values() if role}):
             continue
-        below = _sub_rows(sheet, record, places)
+        below = _sub_rows(
+            sheet, record, places, lambda field: normalise_name(field) in spelled or known((field,)) > 0
+        )
         above = [record] if record == 0 or not _is_group(sheet, record - 1) else [record, record - 1]
         spans = [(first, last) for last in range(record, record + below + 1) for first in above]
         spans.sort(key=lambda span: span[1] - span[0])
@@ -111,12 +113,13 @@ def find_header(
     return None
 
 
-def _sub_rows(sheet: Sheet, record: int, places: Sequence[int]) -> int:
-    """Return how many rows below may belong to the header: no number, nothing in a label column."""
+def _sub_rows(sheet: Sheet, record: int, places: Sequence[int], is_heading: Callable[[str], bool]) -> int:
+    """Return how many rows below may belong to the header: no number, in label columns headings only."""
     count = 0
     for below in range(record + 1, min(record + 1 + _MORE_ROWS, sheet.cells.records)):
         fields = [field.strip() for field in sheet.cells.record(below)]
-        labelled = any(fields[place] for place in places if place < len(fields))
+        own = [fields[place] for place in places if place < len(fields)]
+        labelled = any(field and not is_heading(field) for field in own)
         if labelled or any(_NUMBER.match(field) for field in fields) or not any(fields):
             break
         count += 1
