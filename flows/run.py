@@ -202,7 +202,15 @@ def close_run(run: Run) -> int:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old one or the new one, never a part."""
+    """Write a file so that a reader sees the old one or the new one, never a part; an OSError names it."""
+    try:
+        _write_aside(path, content)
+    except OSError as error:
+        # an error of a full disk names no file of its own
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def _write_aside(path: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

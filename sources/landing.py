@@ -131,6 +131,13 @@ class LandingZone:
         return digest.hexdigest(), size
 
     def _write(self, content: Path | bytes, place: Path, sha256: str) -> None:
+        try:
+            self._write_whole(content, place, sha256)
+        except OSError as error:
+            # an error of a full disk names no file of its own
+            raise OSError(error.errno, f"{error.strerror or error} (landing zone)", str(place)) from error
+
+    def _write_whole(self, content: Path | bytes, place: Path, sha256: str) -> None:
         self._incoming.mkdir(parents=True, exist_ok=True)
         place.parent.mkdir(exist_ok=True)
         digest = hashlib.sha256()

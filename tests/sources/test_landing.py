@@ -75,8 +75,11 @@ def test_a_failed_write_leaves_nothing_behind(zone, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("sources.landing.os.fsync", full_disk)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as told:
         zone.land(b"abc", name="a.csv", modified_at=AT)
+    # SHA-256 of "abc" (FIPS 180-4, appendix): the file that could not be written
+    assert Path(told.value.filename).name.startswith("ba7816bf8f01cfea")
+    assert told.value.errno == 28
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
