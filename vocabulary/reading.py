@@ -51,7 +51,7 @@ REJECT_DTYPES: dict[str, str] = {
 }
 
 #: time granularity (时间粒度) of a reading
-PERIODS: tuple[str, ...] = ("1h", "4h", "8h", "24h", "1d", "1mo", "sample")
+PERIODS: tuple[str, ...] = ("1h", "4h", "8h", "24h", "1d", "1mo", "1q", "1y", "sample", "event")
 
 CHANNELS: tuple[str, ...] = ("automatic", "manual")
 CENSORS: tuple[str, ...] = ("", "<", ">")
