@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 from requests import PreparedRequest
 from requests.auth import AuthBase, HTTPBasicAuth
@@ -96,7 +96,7 @@ class Credentials:
         if auth.kind == "basic":
             return Question(address, headers, body, _Named(self.user, self.secret))
         if auth.kind == "header":
-            headers[auth.name] = auth.prefix + self.secret
+            headers[auth.name] = f"{auth.prefix} {self.secret}".strip()
             if auth.name.lower() == "authorization":
                 return Question(address, headers, body, _Carried())
         elif auth.kind == "query":
@@ -108,10 +108,11 @@ class Credentials:
 
     def hide(self, text: str) -> str:
         """Return a text of the server's without the secret, on one line and not too long."""
-        line = "".join(sign if sign.isprintable() else " " for sign in text)
         for word in (self.secret, self.user):
-            if word:
-                line = line.replace(word, "***")
+            # as it is, as the bytes of a header read it, and as an address writes it
+            for form in {word, word.encode().decode("latin-1"), quote(word), quote_plus(word)} - {""}:
+                text = text.replace(form, "***")
+        line = "".join(sign if sign.isprintable() else " " for sign in text)
         return line[:120]
 
 

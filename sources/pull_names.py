@@ -14,6 +14,8 @@ _EXTENDED = re.compile(r"(?i);\s*filename\*\s*=\s*([\w-]+)'[\w-]*'([^;\s]+)")
 _PLAIN = re.compile(r'(?i);\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))')
 _FORMATS = {"date": "%Y-%m-%d", "from": "%Y-%m-%d", "to": "%Y-%m-%d", "until": "%Y-%m-%d"}
 
+_CHARACTER_SETS = frozenset({"utf-8", "gb18030", "gbk", "gb2312", "iso-8859-1", "us-ascii"})
+
 #: what a file name may be long
 _LONGEST = 200
 
@@ -28,11 +30,9 @@ def stated_name(disposition: str) -> str:
     '2026-03.csv'
     """
     header = f";{disposition.partition(';')[2]}"
-    if match := _EXTENDED.search(header):
-        try:
-            return _label(unquote(match[2], encoding=match[1], errors="replace"))
-        except LookupError:  # an unknown character set: the plain form may do
-            pass
+    # of an unknown character set the plain form may do
+    if (match := _EXTENDED.search(header)) and match[1].lower() in _CHARACTER_SETS:
+        return _label(unquote(match[2], encoding=match[1], errors="replace"))
     if not (match := _PLAIN.search(header)):
         return ""
     name = match[2] if match[1] is None else re.sub(r'\\(["\\])', r"\1", match[1])

@@ -23,7 +23,7 @@ from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from sources.delivery import delivery_name
 from sources.listing import Candidate, PullError, unfinished
@@ -36,6 +36,9 @@ from vocabulary.district_sources import Source
 _Result = TypeVar("_Result")
 
 _PIECE = 1 << 20
+
+#: servers keep times of whole seconds, and their clocks differ from ours
+_SETTLED_NS = 60 * 1_000_000_000
 
 #: files one listing may hold
 _LISTED = 100_000
@@ -100,7 +103,7 @@ class RemoteFiles:
             )
         self._protocol = known[source.scheme]
         self._options = self._asked_options()
-        self._system = self._within(self._opened, limits.connect_seconds * 3)
+        self._system = self._connected()
         self._root = self._rooted()
 
     def __enter__(self) -> Self:
@@ -152,11 +155,15 @@ class RemoteFiles:
         if seen.candidate.size > limits.max_bytes:
             what = f"{seen.candidate.size} 字节，超过上限 {limits.max_bytes} / larger than the cap"
             raise PullError(self.source.key, address, what)
+        return self._persistently(lambda deadline: self._taken(seen, into, deadline), address)
+
+    def _persistently(self, work: Callable[[float], _Result], address: str) -> _Result:
+        """Do a piece of work, again when its trouble may pass, until its time is over."""
+        limits = self.limits
         deadline = time.monotonic() + limits.total_seconds
         for attempt in range(limits.retries + 1):
             try:
-                remaining = deadline - time.monotonic()
-                return self._within(lambda: self._taken(seen, into, deadline), remaining, address)
+                return _within(lambda: work(deadline), deadline - time.monotonic())
             except RefusedError as error:
                 raise PullError(self.source.key, address, str(error)) from error
             except PassingError as error:
@@ -187,7 +194,8 @@ class RemoteFiles:
             modified_at=_wall_time_of(wanted.modified_ns),
             etag=seen.etag,
             last_modified="",
-            modified_ns=wanted.modified_ns,
+            # changed a moment ago, it may change again within the same second: not remembered
+            modified_ns=wanted.modified_ns if time.time_ns() - wanted.modified_ns > _SETTLED_NS else -1,
         )
 
     def _copied(self, seen: _Seen, target: BinaryIO, deadline: float) -> int:
@@ -208,18 +216,13 @@ class RemoteFiles:
         return size
 
     def _listed(self) -> list[_Seen]:
-        return self._within(self._list, self.limits.total_seconds)
+        return self._persistently(lambda _: self._list(), self.source.location)
 
     def _list(self) -> list[_Seen]:
         from fsspec.utils import glob_translate  # noqa: PLC0415 -- of the extra `remote`, not always there
 
         self._system.invalidate_cache()
-        if "**" in self.source.pattern:
-            entries = list(self._system.find(self._root, detail=True).values())
-        else:
-            entries = self._system.ls(self._root, detail=True)
-        if len(entries) > _LISTED:
-            raise PullError(self.source.key, self.source.location, f"超过 {_LISTED} 个文件 / too many files")
+        entries = self._entries(deep="**" in self.source.pattern)
         fits = re.compile(glob_translate(self.source.pattern))
         found = []
         for entry in entries:
@@ -241,15 +244,35 @@ class RemoteFiles:
             found.append(_Seen(candidate, str(entry["name"]), etag))
         return sorted(found, key=lambda seen: seen.path)
 
+    def _entries(self, *, deep: bool) -> list[Mapping[str, Any]]:
+        """Return the entries of the folder, and of the folders below it.
+
+        Not by fsspec's own walk: it passes over folders that cannot be read.
+        """
+        waiting, found = [self._root], list[Mapping[str, Any]]()
+        while waiting:
+            entries = self._system.ls(waiting.pop(0), detail=True)
+            found += entries
+            if len(found) > _LISTED:
+                raise RefusedError(f"超过 {_LISTED} 个文件和文件夹 / too many files and folders")
+            if deep:
+                folders = [
+                    str(entry["name"]).rstrip("/") for entry in entries if entry["type"] == "directory"
+                ]
+                # a listing names no folder above itself: nothing is walked twice
+                waiting += [name for name in folders if name.startswith(f"{self._root.rstrip('/')}/")]
+        return found
+
     @staticmethod
     def _told(entry: Mapping[str, Any]) -> tuple[int, int, str]:
-        """Return size, time of change in nanoseconds (-1: untold) and ETag of an entry."""
-        moment = entry.get("mtime") or entry.get("LastModified") or entry.get("created")
+        """Return size, time of change in nanoseconds (-1: untold) and ETag of an entry.
+
+        Whole seconds only: an object store's listing may tell finer than its answer about one object.
+        """
+        moment = entry.get("mtime") or entry.get("LastModified")
         if isinstance(moment, datetime):
-            aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-            modified_ns = int(aware.timestamp()) * 1_000_000_000 + aware.microsecond * 1000
-        else:
-            modified_ns = int(moment * 1e9) if isinstance(moment, int | float) else -1
+            moment = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+        modified_ns = int(moment) * 1_000_000_000 if isinstance(moment, int | float) else -1
         return int(entry.get("size") or 0), modified_ns, str(entry.get("ETag") or "")
 
     def _asked_options(self) -> dict[str, Any]:
@@ -302,50 +325,51 @@ class RemoteFiles:
             }
         return fsspec.filesystem(scheme, skip_instance_cache=True, **options)
 
+    def _connected(self) -> Any:
+        try:
+            return _within(self._opened, self.limits.connect_seconds * 3)
+        except (RefusedError, PassingError) as error:
+            raise PullError(self.source.key, self.source.location, str(error)) from error
+
     def _reconnect(self) -> None:
         """Open a broken connection again; a file system without one of its own mends itself."""
         if callable(getattr(self._system, "close", None)):
             self.__exit__(None, None, None)
-            self._system = self._within(self._opened, self.limits.connect_seconds * 3)
+            self._system = self._connected()
 
     def _rooted(self) -> str:
-        parts = urlsplit(self.source.location)
-        path = unquote(parts.path).rstrip("/")
+        path = str(self._system._strip_protocol(self.source.location))  # noqa: SLF001 -- fsspec's own rule
         if ".." in path.split("/"):
             raise PullError(self.source.key, self.source.location, "路径不可含 .. / no .. in the path")
-        return path or "/" if self.source.scheme == "sftp" else f"{parts.netloc}{path}".rstrip("/")
+        return path.rstrip("/") or "/"
 
-    def _within(self, work: Callable[[], _Result], seconds: float, address: str = "") -> _Result:
-        """Do a piece of work beside this thread, and give it up when its time is over.
 
-        A file system may wait without end somewhere in its library; the thread is then left behind, and
-        the process does not wait for it.
+def _within(work: Callable[[], _Result], seconds: float) -> _Result:
+    """Do a piece of work beside this thread, and give it up when its time is over.
 
-        Raises
-        ------
-        RefusedError, PassingError
-            While fetching (`address` given).
-        PullError
-            Otherwise.
-        """
-        done: list[_Result] = []
-        failed: list[BaseException] = []
+    A file system may wait without end somewhere in its library; the thread is then left behind, and the
+    process does not wait for it.
 
-        def carry_out() -> None:
-            try:
-                done.append(work())
-            except BaseException as error:  # noqa: BLE001 -- handed to the thread that waits for it
-                failed.append(error)
+    Raises
+    ------
+    RefusedError, PassingError
+        Where the server or the network is at fault; any other fault as it is.
+    """
+    done: list[_Result] = []
+    failed: list[BaseException] = []
 
-        worker = threading.Thread(target=carry_out, daemon=True)
-        worker.start()
-        worker.join(max(seconds, 0.0))
-        if done:
-            return done[0]
-        fault = _judged(failed[0]) if failed else RefusedError("时限已过 / not done within the time allowed")
-        if address or not isinstance(fault, RefusedError | PassingError):
-            raise fault
-        raise PullError(self.source.key, self.source.location, str(fault)) from fault
+    def carry_out() -> None:
+        try:
+            done.append(work())
+        except BaseException as error:  # noqa: BLE001 -- handed to the thread that waits for it
+            failed.append(error)
+
+    worker = threading.Thread(target=carry_out, daemon=True)
+    worker.start()
+    worker.join(max(seconds, 0.0))
+    if done:
+        return done[0]
+    raise _judged(failed[0]) if failed else RefusedError("时限已过 / not done within the time allowed")
 
 
 def _judged(error: BaseException) -> BaseException:

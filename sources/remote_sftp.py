@@ -12,6 +12,9 @@ from typing import Any
 import paramiko
 from fsspec.implementations.sftp import SFTPFileSystem
 
+#: requests of 32 KiB that a file may have under way
+_UNDER_WAY = 64
+
 
 class KnownHostSftp(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no types
     """Files over SFTP; the server's key must stand in `known_hosts` or in the user's own file.
@@ -71,6 +74,13 @@ class KnownHostSftp(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no type
         except BaseException:
             client.close()
             raise
+
+    def _open(self, path: str, mode: str = "rb", block_size: int | None = None, **kwargs: Any) -> Any:
+        stream = super()._open(path, mode=mode, block_size=block_size, **kwargs)
+        if mode == "rb":
+            # without it each 32 KiB waits for the one before; what is under way stays bounded
+            stream.prefetch(self.ftp.stat(path).st_size, max_concurrent_requests=_UNDER_WAY)
+        return stream
 
     def close(self) -> None:
         """Close the connection."""

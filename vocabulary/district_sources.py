@@ -26,7 +26,7 @@ _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 class Auth(Strict):
     """Which environment variables hold a source's credentials, and how they are shown to it.
 
-    `kind`: `basic` (user and password, also of SFTP and S3), `header` (`name: <prefix><secret>`), `query` and
+    `kind`: `basic` (user and password, also of SFTP and S3), `header` (`name: <prefix> <secret>`), `query` and
     `form` (a parameter `name`), `key-file` (SFTP: `secret_env` holds the path of a private key).
     """
 

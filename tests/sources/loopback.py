@@ -136,6 +136,9 @@ class Handler(BaseHTTPRequestHandler):
     def give_moved(self):
         self.give(301, b"", Location="/plain.csv")
 
+    def give_elsewhere(self):
+        self.give(302, b"", Location=self.server.elsewhere)
+
     def give_outside(self):
         self.give(302, b"", Location="file:///etc/hostname")
 
@@ -153,6 +156,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.seen = Counter()
         self.headers_seen = []
+        self.elsewhere = ""
 
     def handle_error(self, request, client_address):
         """A client that hangs up early is what some tests are about."""

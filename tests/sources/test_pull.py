@@ -232,7 +232,9 @@ def test_folder_that_is_not_there(tmp_path):
         list_folder(tmp_path / "file", "*")
 
 
-def test_a_certificate_nobody_vouches_for(tmp_path, monkeypatch):
+@pytest.fixture
+def secure(tmp_path, monkeypatch):
+    """A server with a certificate of its own making, and the file that vouches for it."""
     x509 = pytest.importorskip("cryptography.x509")
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -255,12 +257,36 @@ def test_a_certificate_nobody_vouches_for(tmp_path, monkeypatch):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    server = Server()
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    address = server.address.replace("http:", "https:")
-    with server, HttpSource("s", QUICK) as http:
+    with Server() as running:
+        running.socket = context.wrap_socket(running.socket, server_side=True)
+        yield running, running.address.replace("http:", "https:"), pem
+
+
+def test_a_certificate_nobody_vouches_for(secure, tmp_path, monkeypatch):
+    server, address, pem = secure
+    with HttpSource("s", QUICK) as http:
         with pytest.raises(PullError, match="SSLCertVerificationError"):
             http.fetch(Candidate(f"{address}/ok.csv", "ok.csv"), tmp_path / "in")
+        assert not server.seen, "nothing was asked of it"
         # the same server, once its certificate is vouched for
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
         assert http.fetch(Candidate(f"{address}/ok.csv", "ok.csv"), tmp_path / "in").size == len(BODY)
+
+
+def test_tls_is_cut_dripped_and_redirected_like_any_other(secure, server, tmp_path, monkeypatch):
+    _, address, pem = secure
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
+    secure[0].elsewhere = f"{server.address}/ok.csv"
+    limits = Limits(**(QUICK.__dict__ | {"total_seconds": 0.6}))
+    with HttpSource("s", limits) as http:
+        for name, what in (
+            ("cut.csv", "were announced|broke off"),
+            ("trickle.csv", "within the time allowed"),
+            ("elsewhere.csv", "from https to http"),
+        ):
+            began = time.monotonic()
+            with pytest.raises(PullError, match=what):
+                http.fetch(Candidate(f"{address}/{name}", name), tmp_path / "in")
+            assert time.monotonic() - began < 2
+    assert not server.seen, "the address without encryption was not asked"
+    assert not list((tmp_path / "in").glob("*"))
