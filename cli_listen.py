@@ -12,6 +12,8 @@ import typer
 from flows.listen import Listener, ListenError, listen_until_told
 from flows.run import FAILED, chosen_districts
 from flows.settings import Settings
+from sources import hj212
+from sources.catalogue import layout_of
 
 #: what is told at the end, in its order
 _WORDS = {
@@ -48,6 +50,10 @@ def listen(
     """监听 HJ 212 数据传输：原样写入来源文件夹，由夜间任务读取 / keep HJ 212 frames for the nightly run."""
     settings = Settings()
     stated = chosen_districts(settings, [district])[district].source(source)
+    if layout_of(source) is not hj212:
+        raise typer.BadParameter(
+            f"来源 {source} 不是 HJ 212 版式 / {source} has another layout; expected hj212"
+        )
     if stated.remote:
         raise typer.BadParameter(
             f"来源 {source} 是网址，须为文件夹 / {source} is an address; expected a folder: {stated.location}"

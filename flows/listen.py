@@ -13,6 +13,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +30,9 @@ PART = ".part"
 
 _LOCK = ".listen.lock"
 _CHUNK = 64 * 1024
+
+#: answers that a peer has not fetched yet, in bytes, here and in the system's buffer
+_UNFETCHED = 16 * 1024
 
 
 class ListenError(Exception):
@@ -236,6 +240,8 @@ class Listener:
         """Write what a peer sends into files until it stops, is silent, or sends nothing but junk."""
         limits = self.limits
         stream = FrameStream(limits.frame)
+        writer.transport.set_write_buffer_limits(high=_UNFETCHED)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNFETCHED)
         recording: Recording | None = None
         junk, last = 0, monotonic()
         try:
