@@ -179,7 +179,7 @@ def _workbook(content: bytes) -> list[Sheet]:
         if type(error).__name__ != "PanicException":
             raise
         raise _damaged(error) from error
-    return [Sheet(name, _cells(rows), merged, kind) for name, rows, merged in sheets if _solid(rows).any()]
+    return [Sheet(name, _cells(rows), merged, kind) for name, rows, merged in sheets if _solid(rows).size]
 
 
 def _check_size(name: str, cells: int) -> None:
@@ -255,7 +255,7 @@ def _page(text: str, encoding: str) -> list[Sheet]:
     return [
         Sheet(name, _cells(rows), merged, f"{kind}+{encoding}")
         for name, (rows, merged) in zip(names, found, strict=True)
-        if _solid(rows).any()
+        if _solid(rows).size
     ]
 
 
