@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from lxml import etree
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from sources.archive import check_workbook, is_zip
 from sources.assembly import trimmed
@@ -165,7 +165,7 @@ def _workbook(content: bytes) -> list[Sheet]:
         with CalamineWorkbook.from_object(io.BytesIO(content)) as book:
             sheets = []
             for meta in book.sheets_metadata:
-                if "Visible" not in str(meta.visible) or "WorkSheet" not in str(meta.typ):
+                if meta.visible != SheetVisibleEnum.Visible or meta.typ != SheetTypeEnum.WorkSheet:
                     continue
                 sheet = book.get_sheet_by_name(meta.name)
                 _check_size(meta.name, sheet.total_height * sheet.total_width)

@@ -2,6 +2,7 @@
 
 import io
 from datetime import date, datetime
+from functools import cache
 
 import openpyxl
 import pytest
@@ -25,7 +26,9 @@ _XML = """<?xml version="1.0"?><!DOCTYPE a [<!ENTITY secret SYSTEM "file:///etc/
 </Table></Worksheet></Workbook>"""
 
 
+@cache
 def xlsx() -> bytes:
+    # a workbook holds the time it was made: made once, so that every test sees the same bytes
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.title = "三月"
@@ -36,11 +39,22 @@ def xlsx() -> bytes:
     sheet["C6"], sheet["D6"], sheet["E6"] = datetime(2026, 3, 1, 8), date(2026, 3, 1), True
     sheet.merge_cells("B5:B6")
     hidden = book.create_sheet("隐藏")
-    hidden["A1"], hidden.sheet_state = "x", "hidden"
+    hidden["A1"], hidden["A2"], hidden.sheet_state = "x", "y", "hidden"
     book.create_sheet("空")
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
+
+
+def test_a_sheet_of_one_row_is_a_sheet():
+    book = openpyxl.Workbook()
+    book.active["A1"] = "断面"
+    out = io.BytesIO()
+    book.save(out)
+    (sheet,) = open_sheets(out.getvalue())
+    assert sheet.cells.record(0) == ["断面"]
+    (page,) = open_sheets(b"<table><tr><td>a</td></tr></table>")
+    assert page.cells.record(0) == ["a"]
 
 
 def test_a_workbook_keeps_its_rows_and_fills_its_merged_headings():
@@ -113,10 +127,14 @@ def test_what_is_no_table_is_refused_with_its_reason(content, code):
     assert refused.value.code == code
 
 
+#: a workbook holds the time it was made at: it must not change between two examples
+_SOUND = {"xlsx": xlsx(), "page": _PAGE.encode("gb18030"), "xml": _XML.encode()}
+
+
 @settings(max_examples=150, deadline=None)
 @given(data=st.data(), kind=st.sampled_from(["xlsx", "page", "xml"]))
 def test_damage_ends_in_sheets_or_in_a_refusal(data, kind):
-    content = bytearray({"xlsx": xlsx(), "page": _PAGE.encode("gb18030"), "xml": _XML.encode()}[kind])
+    content = bytearray(_SOUND[kind])
     for _ in range(data.draw(st.integers(1, 6))):
         content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     kept = bytes(content[: data.draw(st.integers(1, len(content)))])
