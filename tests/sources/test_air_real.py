@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from made_deliveries import codes, delivery, one
 
+from indicators.air_aqi import hourly_aqi
+from indicators.registry import load_standards
 from quality.judge import judge
 from sources.catalogue import read_delivery, recognised
 from sources.result import ReadResult
@@ -69,6 +71,18 @@ def test_the_national_feed():
     sliding = wide[[("o3", "8h"), ("o3_8h", "24h")]].dropna()
     assert (sliding[("o3", "8h")] <= sliding[("o3_8h", "24h")]).all()
     assert judge(result.readings, source="air-cnemc-feed").refused == {}
+
+
+def test_the_feed_as_read_gives_the_aqi_it_published():
+    """HJ 633-2012 on the hour's six items: with ozone left under its delivered name, many would differ."""
+    result = read("air-cnemc-feed", real("air_cnemc_feed/airnow_2018-02-20T07.json"))
+    hour = result.readings[result.readings["period"] == "1h"]
+    wide = hour.pivot_table(index=["site", "observed_at"], columns="parameter", values="value").reset_index()
+    ours = hourly_aqi(wide.drop(columns="aqi"), registry=load_standards(), inputs="feed")
+    both = wide[["site", "aqi"]].merge(ours[["site", "aqi"]], on="site", suffixes=("_published", ""))
+    shown = both[both["aqi_published"] > 0]
+    assert len(shown) > 1400
+    assert (shown["aqi_published"] == shown["aqi"]).all()
 
 
 def test_the_crawl_of_liaocheng():
