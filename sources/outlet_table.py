@@ -86,6 +86,10 @@ def read_outlets(content: bytes, delivery: Delivery, facts: LayoutData, times: T
             zh, en = f"工作表“{sheet.name}”没有本版式的表头", f"sheet {sheet.name!r} has no header"
             skipped.append(Problem("sheet-skipped", zh, en))
             continue
+        if len(sheets) > 1 and header.last + 1 == sheet.cells.records:
+            zh, en = f"工作表“{sheet.name}”只有表头", f"sheet {sheet.name!r} holds nothing but its header"
+            skipped.append(Problem("sheet-skipped", zh, en))
+            continue
         parts.append((sheet.name, _read_sheet(sheet, header, heading, delivery, facts, issue, times)))
     if not parts:
         raise _unknown(sheets[0], facts, delivery.name)
