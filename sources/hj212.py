@@ -121,7 +121,7 @@ def _book(parts: Parts, fields: Fields, heads: Messages, cells: IntArray, stated
     """Place every cell and turn away what cannot be taken."""
     part, name = fields.part[cells], fields.name[cells]
     what = _meanings(heads, part, fields.names, name)
-    raw = fields.raw.take(pa.array(cells))
+    raw = _masked(fields.raw.take(pa.array(cells)))
     text = trimmed(raw)
     value = numbers(text, stated.rest["number_pattern"], what.exponent) * what.factor
     kind = parts.kind[part]
@@ -156,7 +156,7 @@ def _book(parts: Parts, fields: Fields, heads: Messages, cells: IntArray, stated
 
 
 def _masked(shown: pa.Array) -> pa.Array:
-    """Return texts of whole messages without their passwords."""
+    """Return texts without passwords, which a damaged message may hold anywhere."""
     return pc.replace_substring_regex(shown, r"(?i)PW=[^;&,]*", "PW=***")
 
 

@@ -131,7 +131,8 @@ def parts_of(content: bytes, json_field: str) -> Parts:
     begin, length = _heads(data)
     stop = begin + HEAD + length
     declared, lower = _declared(data, stop)
-    fits = declared >= 0
+    # a segment that does not end a message has no code worth computing
+    fits = (declared >= 0) & _closed(data, stop)
     kind = np.full(len(begin), LENGTH_WRONG, dtype=np.int64)
     standard, modbus = codes_of(data, begin[fits] + HEAD, stop[fits])
     found = declared[fits]
@@ -140,7 +141,6 @@ def parts_of(content: bytes, json_field: str) -> Parts:
     # Modbus sends its code low byte first, some devices write it the other way round
     right[(right == CRC_WRONG) & ((found == modbus) | (found == swapped))] = MODBUS
     kind[fits] = right
-    kind[(kind == CRC_WRONG) & ~_closed(data, stop)] = LENGTH_WRONG
 
     sound = kind < CRC_WRONG
     kept = np.zeros(len(begin), dtype=bool)

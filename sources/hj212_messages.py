@@ -41,8 +41,10 @@ class Messages:
 def messages_of(parts: Parts, fields: Fields, stated: LayoutData, covered_to: datetime) -> Messages:
     """Read the head of every message."""
     count = len(parts.begin)
+    # what stands outside of frames may be the rests of several messages: whose they were is not known
     cn, st, mn, flag, moment = (
-        fields.first_of(name, count) for name in ("CN", "ST", "MN", "Flag", "DataTime")
+        Labels(found.words, np.where(parts.frames, found.codes, -1))
+        for found in (fields.first_of(name, count) for name in ("CN", "ST", "MN", "Flag", "DataTime"))
     )
     values, others = _which(cn, is_value_message), _which(cn, is_other_message)
     when = parse_times(moment.words, stated.rest["time_pattern"], latest_time(covered_to))

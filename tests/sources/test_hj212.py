@@ -250,9 +250,19 @@ def test_the_tail_of_a_frame_without_its_head():
     assert values(result) == {"ph": 7.0}
 
 
+def test_rests_of_several_messages_are_nobodys():
+    rest = message("w01018-Avg=30", mn="M1") + "\r\n" + message("w01018-Avg=31", mn="M2") + "\r\n"
+    result = read(rest.encode() + framed(message("w01001-Avg=7", mn="M3")))
+    assert codes(result) == {"frame-headless": 2}
+    assert result.rejects["row"].tolist() == [1, 2]
+    assert set(result.rejects["site"]) == {""}
+    assert result.rejects["observed_at"].isna().all()
+
+
 def test_passwords_stay_in_the_landed_bytes_only():
     content = framed(message("w01018-Avg=30;w01019-Avg=bad")) + framed(message("w01018-Avg=31"), "0BAD")
-    content += b"PW=s3cret;w01018-Avg=3\r\n"
+    # the rest of a message, and one whose separators are damaged
+    content += b"PW=s3cret;w01018-Avg=3\r\nw01018-Avg=3|PW=s3cret|MN=1\r\n"
     result = read(content)
     everything = result.readings.astype(str).to_csv() + result.rejects.astype(str).to_csv()
     everything += "".join(problem.zh + problem.en for problem in result.problems)
