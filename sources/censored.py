@@ -121,8 +121,8 @@ def fold(raw: Any) -> Any:
     >>> fold(pa.array(["＜０.０５ ", "2.4×10⁴"], pa.large_string())).to_pylist()
     ['<0.05', '2.4e4']
     """
-    powers = pc.replace_substring_regex(pc.fill_null(raw, ""), "10([⁰¹²³⁴⁵⁶⁷⁸⁹]+)", r"10^\1")
-    folded = pc.utf8_normalize(powers, "NFKC")
+    powers = pc.replace_substring_regex(pc.fill_null(raw, ""), "10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)", r"10^\1")
+    folded = pc.replace_substring(pc.utf8_normalize(powers, "NFKC"), "\u2212", "-")
     folded = pc.replace_substring_regex(folded, r"([0-9])\s*[×xX*]\s*10\s*\^\s*", r"\1e")
     return pc.utf8_trim_whitespace(folded)
 

@@ -29,7 +29,7 @@ from sources.workbook import Sheet
 from vocabulary.parameters import aliases, normalise_name
 from vocabulary.units import SAME, Conversion, between, unit_named
 
-_TAIL = re.compile(r"(?s)^(?P<name>.*\S)[\s,，、/：:]+(?P<unit>\S+)$")
+_TAIL = re.compile(r"(?s)^(?P<name>.*?\S)[\s,，、/：:]+(?P<unit>\S+)$")
 
 
 @dataclass(frozen=True)
