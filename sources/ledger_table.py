@@ -46,7 +46,7 @@ from vocabulary.units import SAME, Conversion, between, conversion, unit_named
 #: what a value column holds, as its layout names it; None for a heading it does not know
 ColumnOf = Callable[[Pieces], str | None]
 
-_BRACKETS = re.compile(r"[()\[\]【】「」、,·_\-/\s]")
+_BRACKETS = re.compile(r"[*()\[\]【】「」、,·_\-/\s]")
 _THOUSANDS = re.compile(r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$")
 _WITH_UNIT = re.compile(r"^(?P<number>[+-]?[\d.,]*\d)\s*(?P<unit>[^\d\s.,].*)$")
 #: no unit is stated here; units of cell, line and heading are looked up in this order
