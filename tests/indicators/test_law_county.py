@@ -56,7 +56,7 @@ def test_formulas_of_reductions_by_hand() -> None:
 @pytest.mark.parametrize(("pollutant", "percent"), [("cod", 8), ("nh3_n", 8), ("nox", 10), ("voc", 10)])
 def test_national_targets_of_the_14th_plan(pollutant: str, percent: float) -> None:
     assert REDUCTION.rule(f"national.{pollutant}")["reduction_percent"] == percent
-    assert (REDUCTION.valid_from.year, REDUCTION.valid_to.year) == (2021, 2025)
+    assert (REDUCTION.valid_from, REDUCTION.valid_to) == (dt.date(2021, 1, 1), dt.date(2025, 12, 31))
 
 
 def ledger(*rows: tuple[object, ...]) -> pd.DataFrame:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 
@@ -11,7 +14,6 @@ from indicators.emission_hours import judge_outlet_hours
 from indicators.emission_limits import category_at, default_limits
 from indicators.emission_mass import capture_rate, mass
 from indicators.emission_oxygen import excess_air, normalise_excess_air, normalise_oxygen
-from indicators.emission_parts import aggregate_is_normal, furnace_days, means_of_parts
 from indicators.emission_substitution import filled_wastewater, substitute
 from indicators.emission_validity import validity
 from indicators.registry import default_registry
@@ -21,7 +23,13 @@ GAS = REGISTRY.get("HJ75-2017")
 WATER = REGISTRY.get("HJ355-2019")
 
 
-def hours(values, parameter, site="G", start="2025-01-01", flags=""):
+def hours(
+    values: list[float] | npt.NDArray[np.float64],
+    parameter: str,
+    site: str = "G",
+    start: str = "2025-01-01",
+    flags: list[str] | npt.NDArray[np.object_] | str = "",
+) -> pd.DataFrame:
     at = pd.date_range(start, periods=len(values), freq="h").as_unit("us")
     frame = pd.DataFrame({"site": site, "parameter": parameter, "observed_at": at, "value": values})
     return frame.assign(value=frame["value"].astype(float), provider_flag=flags, censor="")
@@ -54,18 +62,26 @@ LIMITS = [
 ]
 
 
-@pytest.mark.parametrize(("standard", "first", "category", "parameter", "limit"), LIMITS)
-def test_an_hourly_limit_at_its_bound_and_from_its_day(standard, first, category, parameter, limit):
-    table = default_limits(REGISTRY, standard, category, ["X"])
-    steps = [limit - 0.1, limit, limit + 0.1]
-    found = judge_outlet_hours(hours(steps, parameter, "X", "2025-03-01"), table, registry=REGISTRY)
-    assert found["limit"].tolist() == [limit] * 3
-    assert found["verdict"].tolist() == ["ok", "ok", "exceed_hour"]
-    assert found["multiple"].iloc[2] == pytest.approx(0.1 / limit, abs=1e-6)
-    assert table["valid_from"].dt.strftime("%Y-%m-%d").unique().tolist() == [first]
+def test_every_hourly_limit_at_its_bound_and_from_its_day() -> None:
+    tables, frames, wanted = [], [], {}
+    for number, (standard, first, category, parameter, limit) in enumerate(LIMITS):
+        site = f"{number}:{standard}:{category}:{parameter}"
+        table = default_limits(REGISTRY, standard, category, [site])
+        tables.append(table[table["parameter"] == parameter])
+        frames.append(hours([limit - 0.1, limit, limit + 0.1], parameter, site, "2025-03-01"))
+        wanted[site] = (first, [limit] * 3, ["ok", "ok", "exceed_hour"], pytest.approx(0.1 / limit, abs=1e-6))
+    limits = pd.concat(tables, ignore_index=True)
+    first_days = limits.set_index("site")["valid_from"].dt.strftime("%Y-%m-%d")
+    found = judge_outlet_hours(pd.concat(frames, ignore_index=True), limits, registry=REGISTRY)
+    shown = {
+        site: (first_days[site], rows["limit"].tolist(), rows["verdict"].tolist(), rows["multiple"].iloc[2])
+        for site, rows in found.groupby("site")
+    }
+    assert shown == wanted
+    assert len(shown) == 25
 
 
-def test_a_limit_of_mercury_is_kept_but_judges_nothing():
+def test_a_limit_of_mercury_is_kept_but_judges_nothing() -> None:
     assert REGISTRY.get("DB37/664-2019").rule("not_delivered.mercury")["limit"] == 0.03
     assert (
         "mercury" not in default_limits(REGISTRY, "DB37/664-2019", "coal power", ["X"])["parameter"].tolist()
@@ -96,18 +112,28 @@ DAILY = [
 ]
 
 
-@pytest.mark.parametrize("standard", ["GB18918-2002", "GB18918-2002+2025"])
-@pytest.mark.parametrize(("category", "parameter", "limit", "step"), DAILY)
-def test_a_daily_limit_of_sewage_plants_at_its_bound(standard, category, parameter, limit, step):
-    table = default_limits(REGISTRY, standard, category, ["X"])
-    start = "2026-04-01" if "2025" in standard else "2025-04-01"
-    values = [limit - step] * 24 + [limit] * 24 + [limit + step] * 24
-    frame = pd.concat([hours(values, parameter, "X", start), hours([5.0] * 72, "effluent_flow", "X", start)])
-    found = judge_outlet_days(frame, table, registry=REGISTRY)
-    assert found["verdict"].tolist() == ["ok", "ok", "exceed_day"]
+@pytest.mark.parametrize(
+    ("standard", "start"), [("GB18918-2002", "2025-04-01"), ("GB18918-2002+2025", "2026-04-01")]
+)
+def test_every_daily_limit_of_sewage_plants_at_its_bound(standard: str, start: str) -> None:
+    tables, frames, by_hour = [], [], []
+    for category, parameter, limit, step in DAILY:
+        site = f"{category}:{parameter}"
+        table = default_limits(REGISTRY, standard, category, [site])
+        tables.append(table[table["parameter"] == parameter])
+        values = [limit - step] * 24 + [limit] * 24 + [limit + step] * 24
+        frames += [hours(values, parameter, site, start), hours([5.0] * 72, "effluent_flow", site, start)]
+        by_hour.append(hours(values[::24], parameter, site, start))
+    limits = pd.concat(tables, ignore_index=True)
+    assert limits["limit"].tolist() == [limit for _, _, limit, _ in DAILY]
+    found = judge_outlet_days(pd.concat(frames, ignore_index=True), limits, registry=REGISTRY)
+    verdicts = found.groupby("site")["verdict"].agg(list).to_dict()
+    sites = [f"{category}:{parameter}" for category, parameter, *_ in DAILY]
+    assert verdicts == {site: ["ok", "ok", "exceed_day"] for site in sites}
     # the hour above the daily limit is a warning, no exceedance
-    by_hour = judge_outlet_hours(hours(values[::24], parameter, "X", start), table, registry=REGISTRY)
-    assert by_hour["verdict"].tolist() == ["ok", "ok", "warn_hour"]
+    found = judge_outlet_hours(pd.concat(by_hour, ignore_index=True), limits, registry=REGISTRY)
+    verdicts = found.groupby("site")["verdict"].agg(list).to_dict()
+    assert verdicts == {site: ["ok", "ok", "warn_hour"] for site in sites}
 
 
 @pytest.mark.parametrize(
@@ -118,7 +144,9 @@ def test_a_daily_limit_of_sewage_plants_at_its_bound(standard, category, paramet
         ("fecal_coliform", [999.0, 1000.0, 1001.0], [0, 0, 1]),
     ],
 )
-def test_from_march_2026_a_single_value_of_these_exceeds(parameter, values, verdicts):
+def test_from_march_2026_a_single_value_of_these_exceeds(
+    parameter: str, values: list[float], verdicts: list[int]
+) -> None:
     for standard, start, word in (
         ("GB18918-2002", "2026-02-28", "warn_hour"),
         ("GB18918-2002+2025", "2026-03-01", "exceed_hour"),
@@ -128,7 +156,7 @@ def test_from_march_2026_a_single_value_of_these_exceeds(parameter, values, verd
         assert found["verdict"].tolist() == [word if bad else "ok" for bad in verdicts]
 
 
-def test_fecal_coliform_of_grade_1b_is_ten_times_that_of_1a():
+def test_fecal_coliform_of_grade_1b_is_ten_times_that_of_1a() -> None:
     table = default_limits(REGISTRY, "GB18918-2002", "grade 1B", ["X"]).set_index("parameter")
     assert table.loc[["fecal_coliform", "colour", "ph"], "limit"].tolist() == [10_000.0, 30.0, 9.0]
     assert table.loc["ph", "limit_lower"] == 6.0
@@ -138,13 +166,13 @@ def test_fecal_coliform_of_grade_1b_is_ten_times_that_of_1a():
 @pytest.mark.parametrize(
     ("celsius", "cold"), [(11.9, True), (12.0, True), (12.1, False), (25.0, False), (np.nan, False)]
 )
-def test_ammonia_has_a_laxer_limit_in_cold_water(grade, celsius, cold):
+def test_ammonia_has_a_laxer_limit_in_cold_water(grade: str, celsius: float, cold: bool) -> None:
     found = category_at(REGISTRY, "GB18918-2002", f"grade 1{grade}", "nh3_n", celsius)
     assert found == f"grade 1{grade}" + (", water at or below 12 degC" if cold else "")
     assert category_at(REGISTRY, "GB18918-2002", f"grade 1{grade}", "tp", celsius) == f"grade 1{grade}"
 
 
-def test_the_old_phosphorus_limit_ends_in_2028_on_a_day_not_known():
+def test_the_old_phosphorus_limit_ends_in_2028_on_a_day_not_known() -> None:
     rules = REGISTRY.get("GB18918-2002+2025").tables["limits"]
     assert [rules[name]["relaxation_ends"] for name in ("tp_1a_old", "tp_1b_old")] == [2028, 2028]
 
@@ -152,114 +180,62 @@ def test_the_old_phosphorus_limit_ends_in_2028_on_a_day_not_known():
 # --- 4.1: parts of an hour, hours of a day -----------------------------------------------------------
 
 
-def parts(count, valid, step):
-    at = pd.date_range("2025-01-01", periods=count, freq=step).as_unit("us")
-    return pd.DataFrame(
-        {
-            "site": "G",
-            "parameter": "flue_nox",
-            "observed_at": at,
-            "value": 10.0,
-            "valid": np.arange(count) < valid,
-        }
-    ).assign(value=lambda frame: np.where(frame["valid"], frame["value"], 999.0))
-
-
-@pytest.mark.parametrize(
-    ("to", "step", "count", "valid", "enough"),
-    [
-        # twelve 5-second readings a minute, 45 minute means an hour
-        ("minute", "5s", 12, 12, True),
-        ("minute", "5s", 12, 11, False),
-        ("hour", "1min", 60, 46, True),
-        ("hour", "1min", 60, 45, True),
-        ("hour", "1min", 60, 44, False),
-    ],
-)
-def test_a_minute_and_an_hour_of_flue_gas(to, step, count, valid, enough):
-    found = means_of_parts(parts(count, valid, step), to, GAS)
-    assert len(found) == 1
-    assert (found["value"].iloc[0], found["parts"].iloc[0], bool(found["valid"].iloc[0])) == (
-        10.0,
-        valid,
-        enough,
+def days_at(
+    parameter: str, flags_of: Mapping[str, tuple[list[str], list[float] | None]]
+) -> dict[str, tuple[int, bool]]:
+    """Judge one day of each site: site -> (flags, flow or none); returns site -> (due, valid)."""
+    frames = []
+    for site, (flags, flow) in flags_of.items():
+        frames.append(hours([40.0] * 24, parameter, site, flags=flags))
+        if flow is not None:
+            frames.append(hours(flow, "effluent_flow", site))
+    limits = pd.DataFrame(
+        {"site": list(flags_of), "parameter": parameter, "basis": "daily", "limit": 50.0, "clause": "表1"}
     )
+    limits = limits.assign(valid_from=None, valid_to=None)
+    found = judge_outlet_days(pd.concat(frames, ignore_index=True), limits, registry=REGISTRY).set_index(
+        "site"
+    )
+    return {site: (int(found.loc[site, "due"]), bool(found.loc[site, "valid"])) for site in flags_of}
 
 
-def test_an_hour_of_none_and_a_part_twice():
-    found = means_of_parts(parts(60, 0, "1min"), "hour", GAS)
-    assert (found["value"].isna().all(), found["valid"].tolist()) == (True, [False])
-    with pytest.raises(ValueError, match="a part stands twice"):
-        means_of_parts(pd.concat([parts(3, 3, "1min")] * 2), "hour", GAS)
-
-
-@pytest.mark.parametrize(
-    ("standard", "normal", "count", "expected"),
-    [
-        # flue gas: three quarters of the parts
-        (GAS, 46, 60, True), (GAS, 45, 60, True), (GAS, 44, 60, False), (GAS, 3, 4, True), (GAS, 2, 3, False),
-        # wastewater: every part
-        (WATER, 60, 60, True), (WATER, 59, 60, False), (WATER, 5, 6, False),
-    ],
-)  # fmt: skip
-def test_the_flag_of_an_aggregate(standard, normal, count, expected):
-    frame = pd.DataFrame({"hour": 7, "normal": np.arange(count) < normal})
-    found = aggregate_is_normal(frame, ["hour"], standard)
-    assert found[["hour", "parts", "normal_parts", "normal"]].to_numpy().tolist() == [
-        [7, count, normal, expected]
-    ]
-
-
-@pytest.mark.parametrize(
+def test_valid_hours_that_a_day_of_gas_needs() -> None:
     # min(20, three quarters of the operating hours, rounded up) where the source ran a part of the day
-    ("operating", "needs"),
-    [(24, 20), (23, 18), (22, 17), (20, 15), (13, 10), (12, 9), (4, 3), (1, 1)],
-)
-def test_valid_hours_that_a_day_of_gas_needs(operating, needs):
-    limits = pd.DataFrame(
-        {
-            "site": ["G"],
-            "parameter": ["flue_nox_norm"],
-            "basis": ["daily"],
-            "limit": [50.0],
-            "clause": ["表4"],
-        }
-    ).assign(valid_from=None, valid_to=None)
-    for counted, valid in ((needs, True), (needs - 1, False)):
-        flags = ["N"] * counted + ["D"] * (operating - counted) + ["停运"] * (24 - operating)
-        frame = hours([40.0] * 24, "flue_nox_norm", flags=flags)
-        found = judge_outlet_days(frame, limits, registry=REGISTRY).iloc[0]
-        assert (found["due"], bool(found["valid"])) == (operating, valid)
+    needs = {24: 20, 23: 18, 22: 17, 20: 15, 13: 10, 12: 9, 4: 3, 1: 1}
+    cases, wanted = {}, {}
+    for operating, least in needs.items():
+        for counted in (least - 1, least, least + 1):
+            if counted <= operating:
+                flags = ["N"] * counted + ["D"] * (operating - counted) + ["停运"] * (24 - operating)
+                cases[f"{operating}/{counted}"] = (flags, None)
+                wanted[f"{operating}/{counted}"] = (operating, counted >= least)
+    assert days_at("flue_nox_norm", cases) == wanted
 
 
-@pytest.mark.parametrize(
+def test_valid_values_that_a_day_of_wastewater_needs() -> None:
     # three quarters of the values due, rounded up
-    ("due", "needs"),
-    [(24, 18), (23, 18), (21, 16), (20, 15), (8, 6), (5, 4), (1, 1)],
-)
-def test_valid_values_that_a_day_of_wastewater_needs(due, needs):
-    limits = pd.DataFrame(
-        {"site": ["G"], "parameter": ["cod"], "basis": ["daily"], "limit": [50.0], "clause": ["表1"]}
-    ).assign(valid_from=None, valid_to=None)
-    flow = hours([5.0] * due + [0.0] * (24 - due), "effluent_flow")
-    for counted, valid in ((needs, True), (needs - 1, False)):
-        flags = ["N"] * counted + ["D"] * (24 - counted)
-        frame = pd.concat([hours([40.0] * 24, "cod", flags=flags), flow])
-        found = judge_outlet_days(frame, limits, registry=REGISTRY).iloc[0]
-        assert (found["due"], bool(found["valid"])) == (due, valid)
+    needs = {24: 18, 23: 18, 21: 16, 20: 15, 8: 6, 5: 4, 1: 1}
+    cases, wanted = {}, {}
+    for due, least in needs.items():
+        for counted in (least - 1, least, least + 1):
+            if counted <= due:
+                flow = [5.0] * due + [0.0] * (24 - due)
+                cases[f"{due}/{counted}"] = (["N"] * counted + ["D"] * (24 - counted), flow)
+                wanted[f"{due}/{counted}"] = (due, counted >= least)
+    assert days_at("cod", cases) == wanted
 
 
 # --- 4.1: oxygen -------------------------------------------------------------------------------------
 
 
-def test_excess_air_and_oxygen_are_two_ways_to_one_value():
+def test_excess_air_and_oxygen_are_two_ways_to_one_value() -> None:
     # 8.2 % oxygen: α = 21/12.8; reference 6 %: αs = 21/15 = 1.4
     assert excess_air([8.2])[0] == pytest.approx(1.640625)
     assert normalise_excess_air([35.0], [8.2], 1.4)[0] == pytest.approx(41.016, abs=5e-4)
     assert normalise_oxygen([35.0], [8.2], 6.0)[0] == pytest.approx(41.016, abs=5e-4)
 
 
-def test_excess_air_is_not_computed_for_air():
+def test_excess_air_is_not_computed_for_air() -> None:
     assert np.isfinite(excess_air([20.89])).all()
     assert np.isnan(excess_air([20.9, 21.0, -0.1, np.nan])).all()
     assert normalise_excess_air([35.0], [8.2], np.nan).tolist() == [35.0]
@@ -270,7 +246,7 @@ def test_excess_air_is_not_computed_for_air():
 QUARTER = 2160
 
 
-def quarter(invalid, at=1000, run=24, word="D"):
+def quarter(invalid: int, at: int = 1000, run: int = 24, word: str = "D") -> pd.DataFrame:
     """A quarter of 2160 hours: a run of invalid ones from `at` on, the other invalid ones at its end."""
     flags = np.full(QUARTER, "N", dtype=object)
     flags[at : at + run] = word
@@ -297,7 +273,7 @@ def quarter(invalid, at=1000, run=24, word="D"):
         (541, 24, 1619 / 2160, "no-rule", np.nan),
     ],
 )
-def test_tables_5_and_6_at_their_bounds(invalid, run, rate, rule, kg):
+def test_tables_5_and_6_at_their_bounds(invalid: int, run: int, rate: float, rule: str, kg: float) -> None:
     frame = quarter(invalid, run=run)
     measured = mass(frame, registry=REGISTRY)
     found = capture_rate(measured, registry=REGISTRY).iloc[0]
@@ -308,7 +284,7 @@ def test_tables_5_and_6_at_their_bounds(invalid, run, rate, rule, kg):
     assert gap["kg"].tolist() == pytest.approx([kg] * run, nan_ok=True)
 
 
-def test_concentrations_are_never_substituted():
+def test_concentrations_are_never_substituted() -> None:
     table = substitute(quarter(216), registry=REGISTRY)
     assert "value" not in table.columns
     assert table.loc[table["substituted"], "kg_measured"].isna().all()
@@ -317,7 +293,7 @@ def test_concentrations_are_never_substituted():
 # --- 4.2: wastewater ---------------------------------------------------------------------------------
 
 
-def test_a_gap_of_ph_takes_the_median_and_a_gap_of_cod_the_mean():
+def test_a_gap_of_ph_takes_the_median_and_a_gap_of_cod_the_mean() -> None:
     flags = np.full(12, "N", dtype=object)
     flags[5:8] = "D"
     values = [9.0, 9.0, 6.0, 7.0, 11.0, 0.0, 0.0, 0.0, 5.0, 5.0, 5.0, 5.0]
@@ -343,39 +319,11 @@ def test_a_gap_of_ph_takes_the_median_and_a_gap_of_cod_the_mean():
         ("HJ355-2019", "wastewater-validity", "2020-03-24", "2020-03-23"),
     ],
 )
-def test_nothing_is_judged_before_the_first_day_of_a_rule(standard, topic, first, before):
+def test_nothing_is_judged_before_the_first_day_of_a_rule(
+    standard: str, topic: str, first: str, before: str
+) -> None:
     assert REGISTRY.in_force(topic, pd.Timestamp(first).date()).id == standard
     assert REGISTRY.all_in_force(topic, pd.Timestamp(before).date()) == []
-
-
-# --- 4.5: waste incineration -------------------------------------------------------------------------
-
-
-def furnace(values, start="2025-01-01"):
-    at = pd.date_range(start, periods=len(values), freq="5min").as_unit("us")
-    return pd.DataFrame({"site": "F1", "observed_at": at, "value": values})
-
-
-@pytest.mark.parametrize(
-    ("values", "below", "violated"),
-    [
-        ([849.9] * 6, 6, True),
-        ([849.9] * 5, 5, False),
-        ([850.0] * 20, 0, False),
-        ([850.1] * 20, 0, False),
-        ([849.9] * 5 + [np.nan] * 5, 5, False),
-    ],
-)
-def test_a_furnace_below_850_degrees(values, below, violated):
-    found = furnace_days(furnace(values), REGISTRY.get("MEE10-2020")).iloc[0]
-    assert (found["below"], bool(found["violated"])) == (below, violated)
-
-
-def test_furnace_means_are_counted_by_natural_day():
-    found = furnace_days(furnace([800.0] * 10, "2025-01-01 23:35"), REGISTRY.get("MEE10-2020"))
-    assert (found["below"].tolist(), found["violated"].tolist()) == ([5, 5], [False, False])
-    with pytest.raises(ValueError, match="no start of 5min"):
-        furnace_days(furnace([800.0], "2025-01-01 00:03"), REGISTRY.get("MEE10-2020"))
 
 
 # --- flags ---------------------------------------------------------------------------------------------
@@ -401,7 +349,7 @@ MEANINGS = [
 
 
 @pytest.mark.parametrize(("word", "kind", "parameter"), MEANINGS)
-def test_what_a_flag_says(word, kind, parameter):
+def test_what_a_flag_says(word: str, kind: str, parameter: str) -> None:
     found = validity(hours([10.0], parameter, flags=word), registry=REGISTRY).iloc[0]
     assert (found["kind"], bool(found["valid"])) == (kind, kind == "valid")
     assert bool(found["high"]) == (word in ("T", "O", "超测定上限", "超排放标准"))
@@ -409,7 +357,7 @@ def test_what_a_flag_says(word, kind, parameter):
 
 
 @pytest.mark.parametrize(("run", "rule", "kg"), [(24, "short_run", 2.0), (25, "long_run", 3.0)])
-def test_out_of_control_hours_are_taken_before_the_last_calibration(run, rule, kg):
+def test_out_of_control_hours_are_taken_before_the_last_calibration(run: int, rule: str, kg: float) -> None:
     frame = quarter(216, run=run, word="失控")
     at = frame["observed_at"] == pd.Timestamp("2025-01-01") + pd.Timedelta(hours=950)
     # the calibration itself is an invalid hour more: one of the others becomes valid

@@ -161,7 +161,7 @@ def national(items: str, target: int | None, waterbody: str = "river") -> list[s
     sections = water_sections(S=(waterbody, target))
     found = national_items(means, sections, registry=REGISTRY, day=DAY)
     assert found["parameter"].tolist()[:1] == ["ph"]
-    return found.loc[found["reason"] == "beyond", "parameter"].tolist()
+    return [str(name) for name in found.loc[found["reason"] == "beyond", "parameter"]]
 
 
 @pytest.mark.parametrize(
@@ -235,15 +235,22 @@ sulfide 0.0065 0.006
 fecal_coliform 2000.5 2000
 conductivity 512.25 512.2
 turbidity 3.35 3.4
+water_temp 21.25 21.2
 chl_a 0.0125 0.012
 algal_density 1500.5 1500
 """
 
 
-@pytest.mark.parametrize("line", ROUNDED.strip().splitlines())
-def test_places_of_a_mean_half_to_even(line: str) -> None:
-    item, text, shown = line.split()
-    assert one([("R", "2026-10-08", item, text)])["means"] == f"{item}={shown}"
+def test_places_of_a_mean_half_to_even() -> None:
+    table = [line.split() for line in ROUNDED.strip().splitlines()]
+    rows: list[tuple[object, ...]] = [(f"{item}:{text}", "2026-10-08", item, text) for item, text, _ in table]
+    sections = water_sections(**{str(row[0]): ("river", None) for row in rows})
+    found = evaluate_sections(water_readings(rows), sections, "2026-10", registry=REGISTRY)
+    assert dict(zip(found["site"], found["means"], strict=True)) == {
+        f"{item}:{text}": f"{item}={shown}" for item, text, shown in table
+    }
+    # every item of the rules stands in the table
+    assert {item for item, *_ in table} == set(EVALUATION.tables["rounding"])
 
 
 def test_places_of_other_automatic_values_are_one_more() -> None:
@@ -258,7 +265,9 @@ def test_places_of_other_automatic_values_are_one_more() -> None:
 def test_ph_of_hydrogen_ions(texts: list[str], mean: float) -> None:
     by_hand = -math.log10(sum(10 ** -float(text) for text in texts) / len(texts))
     assert by_hand == pytest.approx(mean, abs=0.005)
-    rows = [("R", f"2026-10-{number:02d}", "ph", text) for number, text in enumerate(texts, start=1)]
+    rows: list[tuple[object, ...]] = [
+        ("R", f"2026-10-{number:02d}", "ph", text) for number, text in enumerate(texts, start=1)
+    ]
     assert text_pairs(one(rows)["means"]) == {"ph": float(f"{mean:.0f}")}
 
 

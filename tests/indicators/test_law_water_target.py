@@ -155,8 +155,10 @@ def test_a_month_gives_the_same_as_before() -> None:
 # --- dry sections ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("period", ["2026-10", "2026-10-D1", "2026-W41"])
-@pytest.mark.parametrize("reason", ["断流", "无水", "结冰", "施工"])
+@pytest.mark.parametrize(
+    ("period", "reason"),
+    [("2026-10", "断流"), ("2026-10-D1", "无水"), ("2026-W41", "结冰"), ("2026-10", "施工")],
+)
 def test_a_dry_section_is_shown_and_leaves_the_denominator_where_the_caller_says_so(
     period: str, reason: str
 ) -> None:
