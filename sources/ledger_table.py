@@ -49,6 +49,8 @@ ColumnOf = Callable[[Pieces], str | None]
 _BRACKETS = re.compile(r"[*()\[\]【】「」、,·_\-/\s]")
 _THOUSANDS = re.compile(r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$")
 _WITH_UNIT = re.compile(r"^(?P<number>[+-]?[\d.,]*\d)\s*(?P<unit>[^\d\s.,].*)$")
+#: what a known column holds whose figures the layout does not load; it makes no table of this layout
+NOT_TAKEN = "not-taken"
 #: no unit is stated here; units of cell, line and heading are looked up in this order
 _NO_UNIT = ""
 
@@ -208,10 +210,11 @@ def header_of(sheet: Sheet, facts: LayoutData, column_of: ColumnOf) -> Header | 
         return all(any(role in roles for role in choice) for choice in needed)
 
     def known(pieces: Pieces) -> int:
-        return 2 if pieces and column_of(pieces) else 0
+        key = column_of(pieces) if pieces else None
+        return 0 if not key else 1 if key == NOT_TAKEN else 2
 
     header = find_header(sheet, facts.rest["roles"], required, known, facts.rest["header_within"])
-    return header if header and any(known(pieces) for pieces in header.columns) else None
+    return header if header and any(known(pieces) > 1 for pieces in header.columns) else None
 
 
 def ledger_recognise(head: str, name: str, facts: LayoutData, column_of: ColumnOf) -> float:

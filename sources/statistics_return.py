@@ -20,6 +20,7 @@ from sources.delivery import Delivery
 from sources.heading_rows import Pieces, name_and_unit
 from sources.layout import LayoutData, layout_data
 from sources.ledger_table import (
+    NOT_TAKEN,
     Cell,
     LedgerTable,
     Meaning,
@@ -34,7 +35,7 @@ from sources.naming import partition_of
 from sources.result import ReadResult
 from vocabulary.parameters import parameters
 
-_VALUE, _NOT_TAKEN, _YEAR = "value", "not-taken", "year:"
+_VALUE, _YEAR = "value", "year:"
 _PERCENT = "%"
 #: kinds of file whose percentages may be fractions
 _BOOKS = ("xlsx", "xls")
@@ -81,11 +82,11 @@ def _column_of(pieces: Pieces) -> str | None:
     """Return `value`, `not-taken`, or `year:2023` for a column of one year."""
     facts = layout().rest
     name = bare(name_and_unit(pieces)[0]) if pieces else ""
-    for key, words in ((_VALUE, facts["values"]), (_NOT_TAKEN, facts["not_taken"])):
+    for key, words in ((_VALUE, facts["values"]), (NOT_TAKEN, facts["not_taken"])):
         if name in {bare(word) for word in words}:
             return key
     if any(re.fullmatch(pattern, name) for pattern in facts["not_taken_patterns"]):
-        return _NOT_TAKEN
+        return NOT_TAKEN
     found = next((match for pattern in facts["year_columns"] if (match := re.fullmatch(pattern, name))), None)
     return _YEAR + found["period"] if found else None
 
@@ -120,7 +121,7 @@ def _read(table: LedgerTable, delivery: Delivery) -> ReadResult:
         units=[unit, table.column_unit, found.unit],
         answer=found.answer,
     )
-    not_taken = np.array([word == _NOT_TAKEN for word in column.words], dtype=bool)[column.codes]
+    not_taken = np.array([word == NOT_TAKEN for word in column.words], dtype=bool)[column.codes]
     untimed = np.array([not text for text in texts], dtype=bool)[at]
     rejected = [
         (not_taken, "field-not-taken"),
