@@ -16,7 +16,7 @@ import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
@@ -56,7 +56,9 @@ class Limits:
     answer
         How long a peer may take to accept an answer.
     file_size, file_age
-        When a file is closed and named, as soon as no frame is open; twice as much at most.
+        When a file is closed and named, at midnight at the latest, since its name tells its day.
+    patience
+        How long a frame that is open may hold that up (of the size: twice as much).
     free
         Room to leave on the disk: below it connections are closed, and loggers send again later.
     """
@@ -68,6 +70,7 @@ class Limits:
     answer: float = 30.0
     file_size: int = 8 * 1024 * 1024
     file_age: float = 3600.0
+    patience: float = 60.0
     free: int = 256 * 1024 * 1024
 
 
@@ -84,10 +87,16 @@ class Heard:
     files: list[str] = field(default_factory=list)
 
 
+def seconds_to_midnight(moment: datetime) -> float:
+    """Return how much is left of a day."""
+    begun = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return (begun + timedelta(days=1) - moment).total_seconds()
+
+
 class Recording:
     """One file in the making; unbuffered, so that what was written outlives this process."""
 
-    def __init__(self, folder: Path, peer: str, number: int) -> None:
+    def __init__(self, folder: Path, peer: str, number: int, age: float) -> None:
         stamp = datetime.now(SHANGHAI)
         plain = "".join(sign if sign.isalnum() or sign == "." else "-" for sign in peer)
         name = f"hj212_{stamp:%Y%m%dT%H%M%S}{stamp.microsecond // 1000:03d}_{plain}_{number:06d}.log"
@@ -95,7 +104,13 @@ class Recording:
         self._part = folder / (name + PART)
         self._file = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
         self.size = 0
-        self.opened = monotonic()
+        self._opened = monotonic()
+        self._lasting = min(age, seconds_to_midnight(stamp))
+
+    @property
+    def overdue(self) -> float:
+        """Seconds since the file should have ended; negative before."""
+        return monotonic() - self._opened - self._lasting
 
     def write(self, piece: bytes) -> None:
         """Write all of a piece."""
@@ -283,9 +298,8 @@ class Listener:
         """Return the next piece, b'' at the end, or None when it is time to look at the clock."""
         wait = last + self.limits.idle - monotonic()
         if recording is not None:
-            age = monotonic() - recording.opened
-            ages = [limit - age for limit in (self.limits.file_age, 2 * self.limits.file_age) if limit > age]
-            wait = min(wait, *ages) if ages else 0.0
+            ends = [at - recording.overdue for at in (0.0, self.limits.patience) if at > recording.overdue]
+            wait = min(wait, *ends) if ends else 0.0
         try:
             async with asyncio.timeout(max(wait, 0.0)) as clock:
                 return await reader.read(_CHUNK)
@@ -304,13 +318,13 @@ class Listener:
 
     def _due(self, recording: Recording, settled: bool) -> bool:
         """Tell whether a file is old or large enough; a frame that is open may hold it up for a while."""
-        age = monotonic() - recording.opened
-        share = max(recording.size / self.limits.file_size, age / self.limits.file_age)
-        return share >= (1 if settled else 2)
+        if settled:
+            return recording.overdue >= 0 or recording.size >= self.limits.file_size
+        return recording.overdue >= self.limits.patience or recording.size >= 2 * self.limits.file_size
 
     def _open(self, peer: str) -> Recording:
         self._number += 1
-        return Recording(self.folder, peer, self._number)
+        return Recording(self.folder, peer, self._number, self.limits.file_age)
 
     def _finish(self, recording: Recording) -> None:
         path = recording.close()

@@ -22,7 +22,7 @@ import typer
 from typer.testing import CliRunner
 
 import cli_listen
-from flows.listen import PART, Heard, Limits, Listener, ListenError, listen_until_told
+from flows.listen import PART, Heard, Limits, Listener, ListenError, listen_until_told, seconds_to_midnight
 from sources import hj212
 from sources.delivery import Delivery
 from sources.hj212_stream import framed
@@ -177,6 +177,22 @@ def test_a_peer_that_never_fetches_its_answers_is_dropped(tmp_path):
     assert frames.startswith(content)
 
 
+def test_many_loggers_at_once_lose_no_frame_and_get_every_answer(tmp_path):
+    answer = len(framed(b"QN=20260922100000123;ST=91;CN=9014;PW=123456;MN=CPDW001;Flag=4;CP=&&&&"))
+
+    async def talk(listener):
+        # every logger sends its own values, in pieces that cut frames anywhere
+        streams = [b"".join(message(logger * 100 + at, flag=5) for at in range(10)) for logger in range(40)]
+        pieces = [[stream[at : at + 333] for at in range(0, len(stream), 333)] for stream in streams]
+        await asyncio.gather(*(say(listener, *some, pause=0.001, answer=10 * answer) for some in pieces))
+        await files(tmp_path, 40)
+
+    heard = heard_by(tmp_path, talk)
+    assert (heard.connections, heard.frames, heard.answers) == (40, 400, 400)
+    found = [readings(content) for content in contents(tmp_path)]
+    assert sorted(found) == [[float(logger * 100 + at) for at in range(10)] for logger in range(40)]
+
+
 def test_more_clients_than_allowed_are_turned_away(tmp_path):
     async def talk(listener):
         _, first = await asyncio.open_connection(HOST, listener.port)
@@ -230,7 +246,11 @@ def test_files_change_by_size_between_frames(tmp_path):
     assert all(len(content) <= 4 * len(frame) + 50 for content in found)
 
 
-def test_files_change_by_age_though_nothing_is_said(tmp_path):
+@pytest.mark.parametrize("limits", [Limits(free=0, file_age=0.15), Limits(free=0)], ids=["age", "midnight"])
+def test_files_change_by_age_and_at_midnight_though_nothing_is_said(tmp_path, monkeypatch, limits):
+    if limits.file_age > 1:
+        monkeypatch.setattr("flows.listen.seconds_to_midnight", lambda _moment: 0.15)
+
     async def talk(listener):
         _, writer = await asyncio.open_connection(HOST, listener.port)
         writer.write(message(30.5))
@@ -240,8 +260,31 @@ def test_files_change_by_age_though_nothing_is_said(tmp_path):
         writer.close()
         await writer.wait_closed()
 
-    heard_by(tmp_path, talk, Limits(free=0, file_age=0.15))
+    heard_by(tmp_path, talk, limits)
     assert contents(tmp_path) == [message(30.5), message(31.5)]
+
+
+def test_a_day_has_so_much_left():
+    assert seconds_to_midnight(datetime(2026, 9, 22, 23, 59, 30)) == 30
+    assert seconds_to_midnight(datetime(2026, 9, 22)) == 86400
+
+
+def test_an_open_frame_holds_up_a_file_but_not_for_ever(tmp_path):
+    first, rest = message(30.5)[:60], message(30.5)[60:]
+
+    async def talk(listener):
+        _, writer = await asyncio.open_connection(HOST, listener.port)
+        writer.write(first)
+        await asyncio.sleep(0.2)
+        writer.write(rest)
+        await files(tmp_path, 1)
+        writer.write(first)
+        await files(tmp_path, 2)
+        writer.close()
+        await writer.wait_closed()
+
+    heard_by(tmp_path, talk, Limits(free=0, file_age=0.05, patience=0.5))
+    assert contents(tmp_path) == [first + rest, first]
 
 
 def test_an_end_in_the_middle_of_a_frame_keeps_what_came(tmp_path):
