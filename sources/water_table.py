@@ -150,12 +150,12 @@ def _read_table(table: Table, facts: LayoutData, delivery: Delivery, adjust: Adj
     kinds = row_kinds(table)
     filled, said = _place(table, facts, times, stated, sites)
     placed, book = filled.placed, filled.placed.book
+    for code, rows in kinds.rejected.items():
+        book.reject(rows[placed.line], code)
     _read_dry(filled, kinds.plain)
     _read_words(filled, facts)
     if adjust is not None:
         adjust(filled, facts, delivery)
-    for code, rows in kinds.rejected.items():
-        book.reject(rows[placed.line], code)
     problems = list(table.heading.problems) + _misfits(filled)
     reject_columns(placed, table.heading)
     book.reject(ambiguous[placed.line], "site-ambiguous")

@@ -1,5 +1,6 @@
 """How laboratories write values below a limit or beyond a count: HJ/T 91-2002 (检出限+L) and practice."""
 
+import itertools
 from datetime import date
 
 import numpy as np
@@ -109,7 +110,7 @@ def test_the_table_of_limits_is_whole():
     assert {row.parameter for row in rows} <= set(parameters())
     assert all(row.limit > 0 for row in rows)
     ordered = sorted(rows, key=lambda row: (row.parameter, row.valid_from))
-    for one_row, next_row in zip(ordered, ordered[1:], strict=False):
+    for one_row, next_row in itertools.pairwise(ordered):
         if one_row.parameter == next_row.parameter:
             assert one_row.valid_to is not None
             assert one_row.valid_to < next_row.valid_from
