@@ -202,7 +202,8 @@ def _place(
     remark = heading.labels.get("remark")
     if remark is not None and facts.rest["site"] == "section":
         columns[remark] = ValueColumn(columns[remark].heading, DRY, SAME)
-        is_word = among(_word(cells.raw), _dry_words()) & (cells.position == remark)
+        is_word = cells.position == remark
+        is_word[is_word] = among(_word(fold(cells.raw.filter(pa.array(is_word)))), _dry_words())
     else:
         is_word = np.zeros(len(cells.line), dtype=bool)
     raw, line, position = cells.take((holds[cells.position] | is_word) & (cells.line > header))
@@ -244,9 +245,9 @@ def _columns(table: Table, cells: Cells) -> tuple[list[ValueColumn], BoolArray]:
     return columns, holds
 
 
-def _word(raw: Any) -> Any:
-    """Return texts folded for matching words: NFKC, no blanks, no full stop at the end."""
-    bare = pc.replace_substring_regex(fold(raw), r"\s+", "")
+def _word(text: Any) -> Any:
+    """Return folded texts for matching words: no blanks, no brackets around, no full stop at the end."""
+    bare = pc.replace_substring_regex(text, r"\s+", "")
     return pc.utf8_rtrim(pc.replace_substring_regex(bare, r"^\((.*)\)$", r"\1"), "。.;")
 
 
@@ -260,7 +261,7 @@ def _read_dry(filled: Filled, plain: BoolArray) -> None:
     A row that has values all the same contradicts itself: its words are turned away.
     """
     book, placed = filled.placed.book, filled.placed
-    words = _word(book.raw)
+    words = _word(filled.text)
     is_dry = among(words, _dry_words()) & plain[placed.line] & ~book.blank
     if not is_dry.any():
         return

@@ -19,7 +19,9 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
+from sources.assembly import trimmed
 from sources.cells import IntArray
 from sources.heading_rows import Header, Pieces, find_header
 from sources.layout import LayoutData, layout_data
@@ -324,8 +326,8 @@ def _stated_units(parameter: str, statement: Statement | None, names: Mapping[st
 
 def _content(sheet: Sheet, header: Header, width: int) -> list[bool]:
     """Return which columns hold any text below the header."""
-    texts = sheet.cells.raw.to_numpy(zero_copy_only=False)
-    solid = np.array([bool(text and text.strip()) for text in texts], dtype=bool)
+    some = pc.not_equal(trimmed(sheet.cells.raw), "")
+    solid = np.asarray(some.to_numpy(zero_copy_only=False), dtype=bool)
     below: IntArray = sheet.cells.position[(sheet.cells.line > header.last) & solid]
     count = np.bincount(below, minlength=width)
     return [bool(count[place]) for place in range(width)]
