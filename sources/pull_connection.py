@@ -35,6 +35,7 @@ class Guard:
 
     def __init__(self) -> None:
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._answers: weakref.WeakSet[http.client.HTTPResponse] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._end = float("inf")
         self.expired = False
@@ -66,6 +67,15 @@ class Guard:
                 raise DeadlineError("the time allowed is over")
             if isinstance(sock, socket.socket):
                 self._sockets.add(sock)
+
+    def expect(self, answer: http.client.HTTPResponse) -> None:
+        """Remember an answer that is about to be read."""
+        self._answers.add(answer)
+
+    def drop(self) -> None:
+        """Close answers that nobody will read: one whose headers are refused is handed to no one."""
+        for answer in list(self._answers):
+            answer.close()
 
     def _expire(self) -> None:
         with self._lock:
@@ -115,15 +125,20 @@ class _Answer(http.client.HTTPResponse):
 
 
 def _guarded(guard: Guard) -> dict[str, type[HTTPConnectionPool]]:
+    class Answer(_Answer):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            guard.expect(self)
+
     class Plain(HTTPConnection):
-        response_class = _Answer
+        response_class = Answer
 
         def connect(self) -> None:
             super().connect()
             guard.register(self.sock)
 
     class Secure(HTTPSConnection):
-        response_class = _Answer
+        response_class = Answer
 
         def connect(self) -> None:
             super().connect()

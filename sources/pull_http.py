@@ -103,7 +103,10 @@ class HttpSource:
         if is_template(location):
             return expand(location, days)
         waiting, seen, found = [location], {location}, dict[str, Candidate]()
+        end = time.monotonic() + self.limits.source_seconds
         while waiting:
+            if time.monotonic() > end:
+                raise PullError(self.source, location, "目录页在时限内未列完 / listing took too long")
             if len(seen) > _INDEX_PAGES:
                 raise PullError(self.source, location, f"目录页超过 {_INDEX_PAGES} 个 / too many index pages")
             index = waiting.pop(0)
@@ -229,6 +232,7 @@ class HttpSource:
                 allow_redirects=False,
             )
         except BROKEN as error:
+            self._guard.drop()
             if self._guard.remaining <= 0:
                 what = f"{limits.total_seconds:g} 秒内未答完 / not done within the time allowed"
                 raise RefusedError(what) from error

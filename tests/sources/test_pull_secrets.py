@@ -275,6 +275,18 @@ def test_a_source_has_its_time(tmp_path):
     assert 3 <= len(got) <= 6
 
 
+def test_a_listing_without_end_ends(tmp_path):
+    def behave(request, connection):
+        time.sleep(0.05)
+        answer(connection, body=f'<a href="{request.number}/">next</a>'.encode())
+
+    limits = Limits(**(QUICK.__dict__ | {"source_seconds": 0.3}))
+    with RawServer(behave) as server:
+        with pytest.raises(PullError, match="listing took too long"):
+            list(pull(entry(f"{server.address}/", pattern="**/*.csv"), into=tmp_path, limits=limits))
+        assert 3 <= len(server.requests) <= 8
+
+
 def test_what_a_killed_run_left_is_swept_and_what_is_under_way_stays(tmp_path):
     for name, age in (("old.part", 90_000), ("new.part", 60), ("kept.csv", 90_000)):
         path = tmp_path / name
