@@ -25,6 +25,7 @@ from sources.naming import Issue, issue_of, partition_of
 from sources.outlet_columns import OutletHeading, how_known, outlet_heading
 from sources.result import Problem, ReadResult, together
 from sources.shape import reject_misfits, shape_of
+from sources.sheet_times import with_midnights
 from sources.table import Lines, Placed, place_values, reject_columns
 from sources.workbook import Sheet, open_sheets
 from vocabulary.parameters import normalise_name
@@ -148,7 +149,7 @@ def _read_sheet(
     cells, columns = sheet.cells, heading.columns
     told = sheet.label(columns.labels["time"])
     words, code = encode(told)
-    when = times(words, issue)[code]
+    when = times(with_midnights(words, sheet.encoding), issue)[code]
     marks = _Marks(facts)
     rows = [
         _labels(sheet, columns.labels[role], facts) for role in ("flag", "note") if role in columns.labels

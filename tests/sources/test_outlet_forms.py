@@ -49,6 +49,14 @@ def test_a_workbook_keeps_sheet_row_and_column():
     assert reading["observed_at"] == pd.Timestamp("2026-09-22 18:00")
 
 
+def test_the_midnight_of_a_workbook_is_an_hour_where_others_are():
+    hours = [dt.datetime(2026, 9, 22, 0), dt.datetime(2026, 9, 22, 1)]
+    result = read(xlsx({"9月": [["排口编号", "监测时间", "pH"], *(["W1", hour, 7.1] for hour in hours)]}))
+    assert result.readings["observed_at"].tolist() == [pd.Timestamp(hour) for hour in hours]
+    dates = read(xlsx({"9月": [["排口编号", "监测时间", "pH"], ["W1", dt.date(2026, 9, 22), 7.1]]}))
+    assert codes(dates) == {"time-invalid": 1}
+
+
 def test_legacy_workbook_and_a_page_saved_as_xls_say_the_same():
     row = ["CPDA001", "2026-09-22 18~19", "4.49", "4.60", "8.7", "N"]
     cells = "".join(f"<td>{field}</td>" for field in row)
