@@ -21,6 +21,7 @@ from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
 import cli_export
+import cli_listen
 import cli_sniff
 import cli_warehouse
 from alerts.query import EpisodeNotFoundError, list_episodes, show_episode
@@ -52,6 +53,7 @@ standards_app = typer.Typer(no_args_is_help=True, help="标准 / standards")
 cli_warehouse.register(app)
 cli_export.register(app)
 cli_sniff.register(app)
+cli_listen.register(app)
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(standards_app, name="standards")

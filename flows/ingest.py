@@ -19,7 +19,7 @@ from sources.sites import register
 from vocabulary.clock import now_utc
 from vocabulary.district import District, Source
 from vocabulary.reading import empty_readings, empty_rejects
-from vocabulary.reasons import DeliveryRefusedError
+from vocabulary.reasons import DeliveryRefusedError, reasons
 from warehouse.load import Unit, known_units, load_batch
 from warehouse.verify import COUNTS
 
@@ -51,7 +51,11 @@ def ingest(run: Run, district: District, source: Source, batch: list[Pending], r
         unit, result = _read(run, zone, item)
         units.append(unit)
         read.append(result)
-        report.findings += [f"{unit.name}: {problem.zh} / {problem.en}" for problem in result.problems]
+        report.findings += [
+            f"{unit.name}: {problem.zh} / {problem.en}"
+            for problem in result.problems
+            if reasons()[problem.code].severity != "note"
+        ]
     readings, rejects = _together(read)
     readings, rejects = register(readings, district.sites), register(rejects, district.sites)
     judged = judge(readings, source=source.key)
