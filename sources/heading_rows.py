@@ -91,7 +91,7 @@ def find_header(
     required
         Whether the roles found in one row make it the row of the label headings.
     known
-        How much of a column's heading the layout knows: 0 nothing, 1 the name, 2 the unit as well.
+        How much of a column's heading the layout knows: 0 nothing, more with its unit than without.
     within
         How many records from the top are looked at.
     """

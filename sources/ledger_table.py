@@ -211,7 +211,9 @@ def header_of(sheet: Sheet, facts: LayoutData, column_of: ColumnOf) -> Header | 
 
     def known(pieces: Pieces) -> int:
         key = column_of(pieces) if pieces else None
-        return 0 if not key else 1 if key == NOT_TAKEN else 2
+        if not key or key == NOT_TAKEN:
+            return 1 if key else 0
+        return 3 if name_and_unit(pieces)[1] else 2
 
     header = find_header(sheet, facts.rest["roles"], required, known, facts.rest["header_within"])
     return header if header and any(known(pieces) > 1 for pieces in header.columns) else None
@@ -282,9 +284,19 @@ class Meaning:
     answer: FloatArray | None = None
 
 
-def split_cells(table: LedgerTable, prefixes: Sequence[str] = ()) -> tuple[list[Cell], IntArray]:
-    """Return the distinct cells of a table split into number, unit and words, and each cell's code."""
-    words, codes = encode(trimmed(table.raw))
+def split_cells(
+    table: LedgerTable, prefixes: Sequence[str] = (), *, texts: Any = None
+) -> tuple[list[Cell], IntArray]:
+    """Return the distinct cells of a table split into number, unit and words, and each cell's code.
+
+    Parameters
+    ----------
+    prefixes
+        What may stand before a number (`≥`).
+    texts
+        n texts to be read in the cells' place, where a cell holds more than its number.
+    """
+    words, codes = encode(trimmed(table.raw if texts is None else texts))
     return [spelled(word, prefixes) for word in words], codes
 
 
