@@ -18,7 +18,7 @@ from indicators.emission_hours import judge_outlet_hours
 from indicators.registry import Registry, load_standards
 from indicators.water_class import classify_samples
 from indicators.water_evaluation import evaluate_sections
-from quality.flags import usable
+from quality.provider_flags import usable
 from vocabulary.clock import now_utc
 from vocabulary.district import District
 from warehouse import bulk

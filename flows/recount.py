@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from flows.day_rules import day_rules
 from flows.evaluate import registry_of
 from indicators.air_days import MEAN_PARAMETERS
-from quality.flags import usable
+from quality.provider_flags import usable
 from vocabulary.district import District
 from warehouse.aggregates import flags_delivered
 from warehouse.checks import air_day_failures, sampled_air_days

@@ -18,7 +18,7 @@ from indicators.air_statistics import air_statistics
 from indicators.registry import default_registry
 from indicators.water_means import period_means
 from indicators.water_period import parse_period
-from quality.flags import usable
+from quality.provider_flags import usable
 from sources.catalogue import read_delivery
 from sources.delivery import Delivery
 from tests.warehouse.loading import no_rejects, readings, unit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from quality.flags import FlagPolicyError, flag_policies, left_out, usable
+from quality.provider_flags import FlagPolicyError, flag_policies, left_out, usable
 
 USES = ["real-time-class", "evaluation", "emissions"]
 
