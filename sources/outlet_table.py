@@ -35,7 +35,7 @@ from vocabulary.reasons import DeliveryRefusedError
 TimeReader = Callable[[Sequence[str], Issue], TimeArray]
 
 #: a header's sureness where its rows are of another granularity
-_OTHER_PERIOD = 0.3
+_OTHER_PERIOD = 0.2
 #: a header's sureness without a single factor that is known
 _NO_FACTOR = 0.5
 #: where a name tells no date, the head alone is looked at

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_air_exports import AIR_EXPORTS
 from made_deliveries import delivery
+from made_ledgers import LEDGER_EXPORTS
 
 from sources.catalogue import LAYOUTS, read_delivery, recognised
 from sources.cells import delimited
@@ -25,52 +26,60 @@ def _framed(segment: str) -> str:
     return f"##{len(segment):04d}{segment}{hj212_crc(segment.encode())}\r\n"
 
 
-EXPORTS = AIR_EXPORTS | {
-    "hj212": (
-        "hj212_20260922T0000.log",
-        "".join(f"[2026-09-22 {hour:02d}:05:00]\r\n{_framed(_HOUR.format(hour=hour))}" for hour in range(8)),
-    ),
-    "air-quotsoft": (
-        "china_sites_20250310.csv",
-        "date,hour,type,1625A,1626A,3207A,3207A\r\n"
-        + "".join(
-            f"20250310,{hour},{kind},{hour},,1.5,1.5\r\n" for hour in range(6) for kind in ("AQI", "CO")
+EXPORTS = (
+    AIR_EXPORTS
+    | LEDGER_EXPORTS
+    | {
+        "hj212": (
+            "hj212_20260922T0000.log",
+            "".join(
+                f"[2026-09-22 {hour:02d}:05:00]\r\n{_framed(_HOUR.format(hour=hour))}" for hour in range(8)
+            ),
         ),
-    ),
-    "water-cnemc-section": (
-        "山东省/海河流域/前油坊/2021-04/前油坊.csv",
-        _SECTION
-        + "".join(f"山东省,海河流域,前油坊,04-0{day} 08:00,Ⅲ,12.9,8.4,*,正常\n" for day in range(1, 9)),
-    ),
-    "water-cnemc-api": (
-        "2021-04-05.json",
-        json.dumps(
-            {
-                "result": 1,
-                "total": 1,
-                "thead": [
-                    "省份",
-                    "断面名称",
-                    "监测时间",
-                    "水质类别",
-                    "水温<br/><span>(℃)</span>",
-                    "站点情况",
-                ],
-                "tbody": [["山东省", f"断面{item}", "04-05 08:00", "Ⅳ", _SPAN, "正常"] for item in range(6)],
-            },
-            ensure_ascii=False,
+        "air-quotsoft": (
+            "china_sites_20250310.csv",
+            "date,hour,type,1625A,1626A,3207A,3207A\r\n"
+            + "".join(
+                f"20250310,{hour},{kind},{hour},,1.5,1.5\r\n" for hour in range(6) for kind in ("AQI", "CO")
+            ),
         ),
-    ),
-    "outlet-hourly": (
-        "CPDA001_2026-09.csv",
-        "小时数据\r\n"
-        + _GAS
-        + "".join(
-            f"电厂,1号,CPDA001,2026-09-22 {hour:02d}~{hour + 1},4.5,停运,8.7,N\r\n" for hour in range(8)
-        )
-        + "平均值,,,,4.5,--,8.7,\r\n",
-    ),
-}
+        "water-cnemc-section": (
+            "山东省/海河流域/前油坊/2021-04/前油坊.csv",
+            _SECTION
+            + "".join(f"山东省,海河流域,前油坊,04-0{day} 08:00,Ⅲ,12.9,8.4,*,正常\n" for day in range(1, 9)),
+        ),
+        "water-cnemc-api": (
+            "2021-04-05.json",
+            json.dumps(
+                {
+                    "result": 1,
+                    "total": 1,
+                    "thead": [
+                        "省份",
+                        "断面名称",
+                        "监测时间",
+                        "水质类别",
+                        "水温<br/><span>(℃)</span>",
+                        "站点情况",
+                    ],
+                    "tbody": [
+                        ["山东省", f"断面{item}", "04-05 08:00", "Ⅳ", _SPAN, "正常"] for item in range(6)
+                    ],
+                },
+                ensure_ascii=False,
+            ),
+        ),
+        "outlet-hourly": (
+            "CPDA001_2026-09.csv",
+            "小时数据\r\n"
+            + _GAS
+            + "".join(
+                f"电厂,1号,CPDA001,2026-09-22 {hour:02d}~{hour + 1},4.5,停运,8.7,N\r\n" for hour in range(8)
+            )
+            + "平均值,,,,4.5,--,8.7,\r\n",
+        ),
+    }
+)
 
 
 @st.composite

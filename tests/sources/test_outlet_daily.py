@@ -95,7 +95,7 @@ def test_a_workbook_with_the_outlet_in_its_title():
 
 def test_days_are_recognised_as_days_and_hours_as_hours():
     days, hours = f"{WATER}\nX,2026-09-22,1,2,3,7,5,N", "排口编号,监测时间,pH\nX,2026-09-22 18~19,7"
-    assert (outlet_daily.recognise(days, NAME), outlet_hourly.recognise(days, NAME)) == (1.0, 0.15)
-    assert (outlet_daily.recognise(hours, NAME), outlet_hourly.recognise(hours, NAME)) == (0.3, 1.0)
+    assert (outlet_daily.recognise(days, NAME), outlet_hourly.recognise(days, NAME)) == (1.0, 0.1)
+    assert (outlet_daily.recognise(hours, NAME), outlet_hourly.recognise(hours, NAME)) == (0.2, 1.0)
     assert outlet_daily.recognise("断面名称,监测时间,pH", NAME) == 0.0
     assert outlet_daily.partition(NAME) == "2026-09"
