@@ -98,7 +98,7 @@ def find_header(
     spelled = roles_of(roles)
     for record in range(min(within, sheet.cells.records)):
         fields = sheet.heading(record, record)
-        found = {place: spelled.get(normalise_name(field)) for place, field in enumerate(fields)}
+        found = {place: _role(field, spelled) for place, field in enumerate(fields)}
         places = [place for place, role in found.items() if role]
         if not required({role for role in found.values() if role}):
             continue
@@ -111,6 +111,12 @@ def find_header(
         headers = [Header(first, last, _columns(sheet, first, last)) for first, last in spans]
         return max(headers, key=lambda header: sum(map(known, set(header.columns))))
     return None
+
+
+def _role(field: str, spelled: Mapping[str, str]) -> str | None:
+    """Return the role of a label heading, also where a remark in brackets follows its name."""
+    bare, _ = split_heading(field)
+    return spelled.get(normalise_name(field)) or spelled.get(normalise_name(bare))
 
 
 def _sub_rows(sheet: Sheet, record: int, places: Sequence[int], is_heading: Callable[[str], bool]) -> int:

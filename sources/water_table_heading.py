@@ -101,6 +101,9 @@ def _named(text: str, names: Mapping[str, str]) -> tuple[str, str] | None:
     if key := names.get(normalise_name(text)):
         return key, ""
     name, inside = split_heading(text)
+    basis, comma, unit = fold_text(inside).rpartition(",")
+    if comma and (key := names.get(normalise_name(f"{name}({basis})"))):
+        return key, unit.strip()
     if inside and (key := names.get(normalise_name(name))):
         return key, inside
     tail = _TAIL.match(text.strip())
@@ -158,8 +161,10 @@ def find_table(sheet: Sheet, layout: str, within: int | None = None) -> Table | 
     def required(roles: set[str]) -> bool:
         return facts.rest["site"] in roles
 
-    def known(pieces: Pieces) -> bool:
-        return _item(pieces, names) is not None
+    def known(pieces: Pieces) -> int:
+        # a row that states the units belongs to the header as well
+        found = _item(pieces, names)
+        return 0 if found is None else 1 + _has_unit(*found)
 
     header = find_header(sheet, facts.rest["roles"], required, known, within or rules["header_within"])
     if header is None:
@@ -170,6 +175,11 @@ def find_table(sheet: Sheet, layout: str, within: int | None = None) -> Table | 
     if not any(column.parameter for column in heading.values.values()):
         return None
     return Table(sheet, header, heading, (*above, sheet.name))
+
+
+def _has_unit(parameter: str, own: str, group: str) -> bool:
+    special = _special_units().get(parameter)
+    return unit_change(parameter, own or group, special) is not None
 
 
 def _with_units(sheet: Sheet, header: Header) -> Header:

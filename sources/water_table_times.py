@@ -117,22 +117,30 @@ def _texts(table: Table, stated: Stated) -> Any:
             for part in _PARTS
         ]
         days = pc.binary_join_element_wise(*parts, pa.scalar("", pa.large_string()))
+        # a column of months may spell the year as well
+        months = _folded(table, labels["month"])
+        days = pc.if_else(pc.match_substring_regex(months, r"^(19|20)[0-9]{2}[^0-9]?[0-9]"), months, days)
         # a row without month and day has no date, even where the year is the table's
-        days = pc.if_else(pc.match_substring(days, "月"), days, pa.scalar("", pa.large_string()))
+        dated = pc.match_substring_regex(days, "月|^[0-9]{4}[^年]")
+        days = pc.if_else(dated, days, pa.scalar("", pa.large_string()))
     else:
-        days = pc.utf8_trim_whitespace(pc.utf8_normalize(table.sheet.label(labels["date"]), "NFKC"))
+        days = _folded(table, labels["date"])
     if "clock" in labels:
-        clock = pc.utf8_trim_whitespace(pc.utf8_normalize(table.sheet.label(labels["clock"]), "NFKC"))
+        clock = _folded(table, labels["clock"])
         some = pc.and_(pc.not_equal(clock, ""), pc.match_substring_regex(days, r"\d日?$"))
         timed = pc.binary_join_element_wise(days, clock, pa.scalar(" ", pa.large_string()))
         days = pc.if_else(some, timed, days)
     return days
 
 
+def _folded(table: Table, place: int) -> Any:
+    """Return a label column folded by NFKC and trimmed."""
+    return pc.utf8_trim_whitespace(pc.utf8_normalize(table.sheet.label(place), "NFKC"))
+
+
 def _part(table: Table, part: str, place: int) -> Any:
     """Return year, month or day of every record with its sign (`3月`), '' where the cell is blank."""
-    text = pc.utf8_trim_whitespace(pc.utf8_normalize(table.sheet.label(place), "NFKC"))
-    text = pc.replace_substring_regex(text, "[年月日号]$", "")
+    text = pc.replace_substring_regex(_folded(table, place), "(年|月|月份|日|号)$", "")
     signed = pc.binary_join_element_wise(
         text, pa.scalar(_SIGNS[part], pa.large_string()), pa.scalar("", pa.large_string())
     )
@@ -190,7 +198,7 @@ def label_times(table: Table, role: str, stated: Stated) -> TimeArray:
     place = table.heading.labels.get(role)
     if place is None:
         return np.full(table.sheet.cells.records, np.datetime64("NaT", "us"))
-    words, code = encode(pc.utf8_trim_whitespace(pc.utf8_normalize(table.sheet.label(place), "NFKC")))
+    words, code = encode(_folded(table, place))
     read = [_moment(word, stated, serial=table.sheet.encoding in _WORKBOOKS) for word in words]
     days = [None if monthly else when for when, monthly in read]
     found: TimeArray = np.array(days, dtype="datetime64[us]")[code]

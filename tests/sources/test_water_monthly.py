@@ -370,3 +370,73 @@ def test_a_file_without_a_table_is_refused():
         simple()
     with pytest.raises(DeliveryRefusedError, match="layout-unknown"):
         simple(["a", "b"], items=[])
+
+
+def test_a_group_above_the_row_of_names_may_state_the_unit():
+    rows = [
+        ["基本信息", None, None, "监测项目(mg/L)", None],
+        ["河流", "断面名称", "采样日期", "铅", "镉"],
+        ["r", "a", "2026-03-05", 1, 2],
+    ]
+    result = read("water-monthly", xlsx({"表": rows}, {"表": ["A1:C1", "D1:E1"]}))
+    assert [row[1::2] for row in said(result)] == [("pb", 1.0), ("cd", 2.0)]
+    assert (result.cells_in, result.problems) == (2, [])
+
+
+def test_names_symbols_and_units_in_three_rows():
+    rows = [["", "", "NH3-N", "Pb"], ["", "", "mg/L", "μg/L"], ["a", "2026-03-05", "1", "2"]]
+    result = simple(*rows, items=["氨氮", "铅"])
+    assert [row[1::2] for row in said(result)] == [("nh3_n", 1.0), ("pb", 0.002)]
+    assert (result.cells_in, result.problems) == (2, [])
+
+
+def test_remarks_in_brackets_after_the_headings_of_labels():
+    result = simple(
+        ["a", "2026/3/5", "0.3"],
+        label=["断面名称（点位）", "监测日期（年/月/日）"],
+        items=["氨氮（以N计，mg/L）"],
+    )
+    assert said(result) == [("a", "nh3_n", "2026-03-05", 0.3, "")]
+
+
+@pytest.mark.parametrize(
+    ("text", "month"),
+    [
+        ("1月", "2026-01"),
+        ("2", "2026-02"),
+        ("２０２６年３月", "2026-03"),
+        ("2025-12", "2025-12"),
+        ("202511", "2025-11"),
+    ],
+)
+def test_a_column_of_months_under_a_year_in_the_title(text, month):
+    result = simple(
+        ["a", text, "7"], label=["断面名称", "月份"], items=["pH"], above=[["2026年地表水监测数据"]]
+    )
+    assert said(result) == [("a", "ph", month, 7.0, "")]
+
+
+@pytest.mark.parametrize("text", ["13", "一季度", "1-3月", "2026年1-3月"])
+def test_what_is_no_single_month(text):
+    result = simple(
+        ["a", text, "7"], label=["断面名称", "月份"], items=["pH"], above=[["2026年地表水监测数据"]]
+    )
+    assert [row[2] for row in turned_away(result)] == ["time-invalid"]
+
+
+def test_the_hour_of_sampling_in_a_column_of_its_own():
+    result = simple(
+        ["a", 2026, 3, 5, "09:30", "7"],
+        ["a", 2026, 3, 5, "15:00", "8"],
+        label=["断面名称", "年", "月", "日", "时分"],
+        items=["pH"],
+    )
+    assert result.readings["observed_at"].tolist() == [datetime(2026, 3, 5, 9, 30), datetime(2026, 3, 5, 15)]
+
+
+def test_items_of_a_lake():
+    items = ["叶绿素a(mg/m3)", "透明度(m)", "藻密度(个/L)", "总氮(mg/L)"]
+    result = simple(["东昌湖", "2026-03-05", "12", "0.8", "1.2E+07", "1.1"], items=items)
+    assert [row[1::2] for row in said(result)] == [
+        ("chl_a", 0.012), ("transparency", 0.8), ("algal_density", 12_000_000.0), ("tn", 1.1)
+    ]  # fmt: skip
