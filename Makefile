@@ -13,7 +13,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml uv.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv sync --locked --quiet --compile-bytecode
+	$(BIN)/uv sync --locked --all-extras --quiet --compile-bytecode
 	touch $@
 
 # exit status 1 of ecoplan means findings for a person (an open episode, a refused file): not a failure of make

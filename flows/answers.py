@@ -15,6 +15,7 @@ from flows.evaluate import registry_of, section_readings, sections_frame
 from flows.settings import Settings
 from indicators.water_class import classify_samples
 from indicators.water_evaluation import evaluate_sections
+from sources.listing import shown as printable
 from vocabulary.clock import now_utc, utc_of_wall, wall_time
 from vocabulary.district import District
 from vocabulary.reasons import reasons
@@ -322,7 +323,7 @@ def doctor(settings: Settings, districts: dict[str, District]) -> list[dict[str,
     records = settings.explain()
     for district in districts.values():
         for source in district.sources:
-            where = source.location
+            where = printable(source.location)
             if not source.remote:
                 folder = source.folder(settings.base())
                 where += "" if Path(folder).is_dir() else "（文件夹不存在 missing folder）"
