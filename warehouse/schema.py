@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 
 #: schema version; a change needs a migration (warehouse/migrations) and a new number
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -124,7 +124,7 @@ readings = Table(
     Column("sheet", String, nullable=False),
     Column("row", Integer, nullable=False),
     Column("column", String, nullable=False),
-    Column("kind", String, nullable=False),  # new | revised
+    Column("kind", String, nullable=False),  # new | revised | renamed (restated under the site's own key)
     Column("rank_first", BigInteger, nullable=False),
     Column("rank_last", BigInteger, nullable=False),
     *_known(),
@@ -159,6 +159,18 @@ quarantine = Table(
     Column("state", String, nullable=False),  # open | dismissed | replayed
     Column("note", String, nullable=False, default=""),
     *_known(),
+)
+
+#: what became of a quarantined cell, step by step; `quarantine.state` is what the last one left
+quarantine_steps = Table(
+    "quarantine_steps",
+    metadata,
+    Column("quarantine_id", BigInteger, ForeignKey("quarantine.id"), nullable=False),
+    Column("step", String, nullable=False),  # dismissed | reopened | replayed
+    Column("at", DateTime, nullable=False),  # UTC
+    Column("actor", String, nullable=False),
+    Column("note", String, nullable=False),  # why
+    Column("outcome", String, nullable=False),  # of a replay: new=3;revised=1;unchanged=…;quarantined=…
 )
 
 #: days whose readings changed and whose derived rows are not recomputed yet; filled in the
@@ -363,6 +375,7 @@ _on_server("readings_time", readings.c.observed_at, using="brin")
 _on_server("readings_delivery", readings.c.delivery_id, using="brin")
 _on_server("deliveries_rank", deliveries.c.district, deliveries.c.rank)
 _on_server("quarantine_delivery", quarantine.c.delivery_id)
+_on_server("quarantine_steps_cell", quarantine_steps.c.quarantine_id)
 _on_server("stale_days_district", stale_days.c.district)
 _on_server(
     "section_results_scope", section_results.c.district, section_results.c.start, section_results.c.site

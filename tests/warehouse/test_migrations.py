@@ -15,7 +15,7 @@ from warehouse import migrations
 from warehouse.dump import dump_sha256
 from warehouse.engine import SchemaVersionError, Warehouse, version_of
 from warehouse.load import load_batch
-from warehouse.schema import SCHEMA_VERSION, deliveries, metadata, section_results
+from warehouse.schema import SCHEMA_VERSION, deliveries, metadata, quarantine_steps, section_results
 
 T0 = datetime(2025, 7, 1)
 
@@ -163,6 +163,14 @@ def test_a_column_that_came_later_counts_where_it_says_more(warehouse: Warehouse
             section_results.update().where(section_results.c.period == "2025-03").values(reason="x")
         )
         assert dump_sha256(connection) != filled
+
+
+def test_version_4_has_room_for_what_becomes_of_a_cell(warehouse: Warehouse) -> None:
+    before = old_warehouse(warehouse)
+    warehouse.migrate()
+    with _again(warehouse).begin() as connection:
+        assert connection.execute(select(func.count()).select_from(quarantine_steps)).scalar_one() == 0
+        assert dump_sha256(connection) == before, "no cell was dealt with before there were steps"
 
 
 def test_a_newer_warehouse_is_refused_by_migrate(warehouse: Warehouse) -> None:
