@@ -14,9 +14,11 @@ from itertools import pairwise
 
 from sources.assembly import PLAIN_NUMBER
 from sources.cells import delimited
+from sources.result import Problem
 from sources.table import split_heading
 from sources.workbook import Sheet
 from vocabulary.parameters import normalise_name
+from vocabulary.reasons import DeliveryRefusedError
 from vocabulary.units import unit_named
 
 #: rows a header may have beyond the one with the label headings
@@ -71,6 +73,35 @@ def text_sheet(head: str) -> Sheet:
     """Return the first lines of an export as a table, to recognise its header by."""
     separator = max(_SEPARATORS, key=head.count)
     return Sheet("", delimited(head.lstrip("\ufeff"), separator), (), "")
+
+
+def headed(
+    sheets: Sequence[Sheet], header_of: Callable[[Sheet], Header | None]
+) -> tuple[list[tuple[Sheet, Header]], list[Problem]]:
+    """Return the tables that have a header and rows below it, and a remark on every other one.
+
+    Raises
+    ------
+    DeliveryRefusedError
+        `no-cells` when tables have their header, and none of them a row.
+    """
+    found, others, headers = [], [], 0
+    for sheet in sheets:
+        header = header_of(sheet)
+        if header is None:
+            zh, en = f"工作表“{sheet.name}”没有本版式的表头", f"sheet {sheet.name!r} has no header"
+        elif header.last + 1 == sheet.cells.records:
+            headers += 1
+            zh, en = f"工作表“{sheet.name}”只有表头", f"sheet {sheet.name!r} holds nothing but its header"
+        else:
+            found.append((sheet, header))
+            continue
+        others.append(Problem("sheet-skipped", zh, en))
+    if headers and not found:
+        raise DeliveryRefusedError(
+            "no-cells", "只有表头，没有数据行", "there is a header and no row below it"
+        )
+    return found, others
 
 
 def find_header(

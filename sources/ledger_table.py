@@ -33,7 +33,7 @@ from sources.assembly import (
 )
 from sources.cells import IntArray
 from sources.delivery import Delivery
-from sources.heading_rows import Header, Pieces, find_header, name_and_unit, roles_of, text_sheet
+from sources.heading_rows import Header, Pieces, find_header, headed, name_and_unit, roles_of, text_sheet
 from sources.layout import LayoutData
 from sources.naming import issue_of, partition_of
 from sources.result import Problem, ReadResult, together
@@ -178,20 +178,10 @@ def tables(
     Raises
     ------
     DeliveryRefusedError
-        `file-empty`, `file-unreadable`; `layout-unknown` when there is none.
+        `file-empty`, `file-unreadable`; `layout-unknown` when there is none; `no-cells` when none has a row.
     """
     sheets = open_sheets(content)
-    found, skipped = [], []
-    for sheet in sheets:
-        header = header_of(sheet, facts, column_of)
-        if header is None:
-            zh, en = f"工作表“{sheet.name}”没有本版式的表头", f"sheet {sheet.name!r} has no header"
-            skipped.append(Problem("sheet-skipped", zh, en))
-        elif len(sheets) > 1 and header.last + 1 == sheet.cells.records:
-            zh, en = f"工作表“{sheet.name}”只有表头", f"sheet {sheet.name!r} holds nothing but its header"
-            skipped.append(Problem("sheet-skipped", zh, en))
-        else:
-            found.append(_table(sheet, header, facts, column_of))
+    found, others = headed(sheets, lambda sheet: header_of(sheet, facts, column_of))
     if not found:
         wanted, start = "、".join(facts.rest["wanted"]), ",".join(sheets[0].cells.record(0))[:120]
         raise DeliveryRefusedError(
@@ -199,7 +189,7 @@ def tables(
             f"{delivery.name} 没有含 {wanted} 的表头；首行为 {start}",
             f"{delivery.name} has no header with {wanted}; it starts {start}",
         )
-    return found, skipped
+    return [_table(sheet, header, facts, column_of) for sheet, header in found], others
 
 
 def header_of(sheet: Sheet, facts: LayoutData, column_of: ColumnOf) -> Header | None:
@@ -390,9 +380,9 @@ def read_ledger(
     DeliveryRefusedError
         `file-empty`, `file-unreadable`, `layout-unknown`, `no-cells`.
     """
-    found, skipped = tables(content, delivery, facts, column_of)
+    found, others = tables(content, delivery, facts, column_of)
     result = together([(table.sheet.name, read(table)) for table in found])
-    result.problems.extend(skipped)
+    result.problems.extend(others)
     return result
 
 

@@ -15,15 +15,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sources.assembly import BoolArray, Labels, TimeArray, among, encode, joined, settle, trimmed
 from sources.cells import IntArray
 from sources.delivery import Delivery
-from sources.heading_rows import Header, find_header, text_sheet
+from sources.heading_rows import Header, find_header, headed, text_sheet
 from sources.layout import LayoutData
 from sources.naming import Issue, issue_of, partition_of
 from sources.outlet_columns import OutletHeading, how_known, outlet_heading
-from sources.result import Problem, ReadResult, together
+from sources.result import ReadResult, together
 from sources.shape import reject_misfits, shape_of
 from sources.sheet_times import with_midnights
 from sources.table import Lines, Placed, place_values, reject_columns
@@ -78,25 +79,20 @@ def read_outlets(content: bytes, delivery: Delivery, facts: LayoutData, times: T
     """
     sheets = open_sheets(content)
     issue = issue_of(delivery.name, delivery.modified_at, facts.names)
-    parts: list[tuple[str, ReadResult]] = []
-    skipped: list[Problem] = []
-    for sheet in sheets:
-        header = _header_of(sheet, facts)
-        heading = outlet_heading(header, facts) if header else None
-        if header is None or heading is None or not heading.named:
-            zh, en = f"工作表“{sheet.name}”没有本版式的表头", f"sheet {sheet.name!r} has no header"
-            skipped.append(Problem("sheet-skipped", zh, en))
-            continue
-        if len(sheets) > 1 and header.last + 1 == sheet.cells.records:
-            zh, en = f"工作表“{sheet.name}”只有表头", f"sheet {sheet.name!r} holds nothing but its header"
-            skipped.append(Problem("sheet-skipped", zh, en))
-            continue
-        parts.append((sheet.name, _read_sheet(sheet, header, heading, delivery, facts, issue, times)))
-    if not parts:
+    found, others = headed(sheets, lambda sheet: _table_header(sheet, facts))
+    if not found:
         raise _unknown(sheets[0], facts, delivery.name)
-    result = together(parts)
-    result.problems.extend(skipped)
+    result = together(
+        [(sheet.name, _read_sheet(sheet, header, delivery, facts, issue, times)) for sheet, header in found]
+    )
+    result.problems.extend(others)
     return result
+
+
+def _table_header(sheet: Sheet, facts: LayoutData) -> Header | None:
+    """Return the header of a table with at least one factor that is known, or None."""
+    header = _header_of(sheet, facts)
+    return header if header and outlet_heading(header, facts).named else None
 
 
 def _header_of(sheet: Sheet, facts: LayoutData) -> Header | None:
@@ -140,12 +136,12 @@ def _unknown(sheet: Sheet, facts: LayoutData, name: str) -> DeliveryRefusedError
 def _read_sheet(
     sheet: Sheet,
     header: Header,
-    heading: OutletHeading,
     delivery: Delivery,
     facts: LayoutData,
     issue: Issue,
     times: TimeReader,
 ) -> ReadResult:
+    heading = outlet_heading(header, facts)
     cells, columns = sheet.cells, heading.columns
     told = sheet.label(columns.labels["time"])
     words, code = encode(told)
@@ -229,20 +225,23 @@ class _Marks:
 
     def blanks(self, raw: Any) -> tuple[pa.Array, BoolArray]:
         """Return the texts of the numbers without their marks, and where nothing is left."""
-        words, code = encode(trimmed(raw))
+        text = trimmed(raw)
+        # a mark never ends with a digit: what does is left to the reading of numbers
+        odd = pc.invert(pc.match_substring_regex(text, "[0-9]$"))
+        words, code = encode(text.filter(odd))
         parts = [self._split(word) for word in words]
-        known = [mark for mark in dict.fromkeys(mark for _, mark in parts) if mark]
-        self._words = known
-        self._code = np.array([known.index(mark) if mark else -1 for _, mark in parts], dtype=np.int64)[code]
-        missing = self._facts.missing
-        blank = np.array([text in missing for text, _ in parts], dtype=bool)[code]
-        texts = pa.array([text for text, _ in parts], pa.large_string())
-        return texts.take(pa.array(code)), blank
+        self._words = [mark for mark in dict.fromkeys(mark for _, mark in parts) if mark]
+        marks = [self._words.index(mark) if mark else -1 for _, mark in parts]
+        self._code = np.full(len(text), -1, dtype=np.int64)
+        self._code[np.asarray(odd.to_numpy(zero_copy_only=False), dtype=bool)] = np.array(marks, np.int64)[
+            code
+        ]
+        left = pa.array([number for number, _ in parts], text.type).take(pa.array(code))
+        cleaned = pc.replace_with_mask(text, odd, left)
+        return cleaned, among(cleaned, self._facts.missing)
 
     def _split(self, word: str) -> tuple[str, str]:
         """Return number text and mark of one cell; a word that is neither stays as it is."""
-        if not word or word[-1].isdigit():
-            return word, ""
         mark = self._alone.get(normalise_name(word))
         if mark is not None:
             return "", mark

@@ -258,3 +258,11 @@ def test_a_workbook_is_recognised_by_its_rows():
     assert recognise(head_of(xlsx({"9月": rows})), NAME) == 1.0
     days = [HEADER, ["G1", "2026-09-22", 4.4, 4.6, 8.7, "N"]]
     assert recognise(head_of(xlsx({"9月": days})), NAME) < 0.5
+
+
+def test_a_sheet_with_nothing_but_its_header_is_no_harm_beside_others():
+    full, empty = [HEADER, ["G1", "2026-09-22 18~19", 4.4, 4.6, 8.7, "N"]], [["小时数据"], HEADER]
+    result = read(xlsx({"8月": empty, "9月": full}))
+    assert (result.cells_in, [problem.code for problem in result.problems]) == (3, ["sheet-skipped"])
+    with pytest.raises(DeliveryRefusedError, match="no-cells"):
+        read(xlsx({"8月": empty, "说明": [["无"], ["数据"]]}))
