@@ -77,8 +77,10 @@ def sureness(layout: str, head: str, name: str) -> float:
         CLASS
     }:
         return 0.2
-    marked = re.search(facts.rest["marks"], head) is not None
-    return (0.9 if marked else 0.5) + (0.1 if marked and partition_of(name, facts.names) else 0.0)
+    if re.search(facts.rest["marks"], head) is None:
+        # the header alone may be that of a platform's table
+        return 0.25
+    return 1.0 if partition_of(name, facts.names) else 0.9
 
 
 def read_tables(layout: str, content: bytes, delivery: Delivery, adjust: Adjust | None = None) -> ReadResult:

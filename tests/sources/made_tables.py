@@ -68,3 +68,37 @@ def remarks(result: ReadResult) -> list[str]:
 def values(result: ReadResult, parameter: str) -> pd.DataFrame:
     chosen = result.readings[result.readings["parameter"] == parameter]
     return chosen[["value", "censor", "detection_limit"]].reset_index(drop=True)
+
+
+def _lines(*rows: Row) -> str:
+    return csv(rows).decode()
+
+
+#: one sound export a layout, name and text, as the damage tests want it
+WATER_EXPORTS = {
+    "water-monthly": (
+        "月报/2026年3月.csv",
+        _lines(
+            ["茌平区2026年3月地表水水质监测月报"],
+            ["断面名称", "采样日期", "pH", "氨氮(mg/L)", "溶解氧(mg/L)", "实测类别", "备注"],
+            *[[f"断面{place}", f"2026-03-{place:02d}", 8.1, "0.025L", 9, "Ⅱ", ""] for place in range(1, 6)],
+            ["断面6", "2026-03-06", "断流", "", "", "", ""],
+            ["平均值", "", 8.1, 0.0125, 9, "", ""],
+        ),
+    ),
+    "groundwater-points": (
+        "地下水_2026-05.csv",
+        _lines(
+            ["监测井名称", "采样日期", "pH", "总硬度(mg/L)", "耗氧量(mg/L)", "水质类别"],
+            *[[f"井{place}", f"2026-05-{place:02d}", 7.6, 412, "<0.5", "Ⅲ"] for place in range(1, 6)],
+        ),
+    ),
+    "black-odorous-register": (
+        "黑臭水体清单_2026-09.csv",
+        _lines(
+            ["黑臭水体清单（截至2026年9月30日）"],
+            ["水体名称", "治理状态", "监测日期", "透明度(cm)", "氨氮(mg/L)"],
+            *[[f"{place}号沟", "已消除", "2026-08-12", 32, 2.4] for place in range(1, 6)],
+        ),
+    ),
+}

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from made_air_exports import AIR_EXPORTS
 from made_deliveries import delivery
 from made_ledgers import LEDGER_EXPORTS
+from made_tables import WATER_EXPORTS
 
 from sources.catalogue import LAYOUTS, read_delivery, recognised
 from sources.cells import delimited
@@ -29,6 +30,7 @@ def _framed(segment: str) -> str:
 EXPORTS = (
     AIR_EXPORTS
     | LEDGER_EXPORTS
+    | WATER_EXPORTS
     | {
         "hj212": (
             "hj212_20260922T0000.log",

@@ -121,7 +121,7 @@ def test_it_is_recognised(pack):
 def test_other_layouts_are_not_taken_for_it():
     release = "省份,流域,断面名称,监测时间,水质类别,水温(℃),pH(无量纲),溶解氧(mg/L),氨氮(mg/L),站点情况\n"
     release += "山东省,海河流域,x,03-05 04:00,Ⅲ,12,8,9,0.1,正常\n"
-    assert water_monthly.recognise(release, "山东省/2026-03/x.csv") < 0.9
+    assert water_monthly.recognise(release, "山东省/2026-03/x.csv") < 0.3
     assert water_monthly.recognise("date,hour,type,1001A", "x.csv") == 0.0
     assert water_monthly.recognise("断面名称,采样日期,备注\na,b,c\n", "x.csv") == 0.0
     assert water_monthly.recognise("断面名称,采样日期,pH\na,2026-03-05,7\n", "x.csv") == 0.2
