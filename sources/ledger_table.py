@@ -152,11 +152,14 @@ class LedgerTable:
         ]
         return [text for text in (self.sheet.name, *above) if text]
 
-    def flag(self) -> Labels:
-        """Return for every cell its line's state, evidence and the like as `状态=…;依据=…`."""
+    def flag(self, rewritten: Mapping[str, Labels]) -> Labels:
+        """Return for every cell its line's state, evidence and the like as `状态=…;依据=…`.
+
+        `rewritten` are words of roles, one a record, to be taken instead of the delivered ones.
+        """
         parts = []
         for role, word in self.facts.rest["flag_words"].items():
-            told = self.words(role)
+            told = rewritten.get(role) or self.words(role)
             parts.append(Labels([f"{word}={text}" if text else "" for text in told.words], told.codes))
         return self.of_cells(joined(parts, ";"))
 
@@ -262,6 +265,8 @@ class Meaning:
         Units stated beside the cell's own: of the line, the heading, the name.
     answer
         Values that words stand for, NaN where a cell has none; such cells need no unit.
+    rewritten
+        Words of the flag by role, one a record, where the delivered ones are not to stand as they are.
     """
 
     cells: Sequence[Cell]
@@ -272,6 +277,7 @@ class Meaning:
     observed_at: TimeArray
     units: Sequence[Labels]
     answer: FloatArray | None = None
+    rewritten: Mapping[str, Labels] = field(default_factory=dict)
 
 
 def split_cells(
@@ -332,7 +338,7 @@ def read_table(
         parameter=meaning.parameter,
         period=meaning.period,
         observed_at=meaning.observed_at,
-        flag=table.flag(),
+        flag=table.flag(meaning.rewritten),
         value=value,
         blank=table.blank,
     )

@@ -144,6 +144,8 @@ def _read(whole: LedgerTable, delivery: Delivery) -> ReadResult:
         site=table.of_cells(_sites(table)),
         period=period,
         observed_at=starts,
+        # one spelling of a last day, so that the same permit from another program says the same
+        rewritten={"to": _days_alike(table.words("to"))},
         # the line's unit is the limit's, never the oxygen's or the year's amount's
         units=[
             Labels(unit.words, np.where((kind == _LIMIT) | (kind == _LOWER), unit.codes, -1)),
@@ -158,6 +160,13 @@ def _read(whole: LedgerTable, delivery: Delivery) -> ReadResult:
         (period.absent, "period-unknown"),
     ]
     return read_table(table, meaning, delivery, rejected=rejected, special=facts.rest["units"])
+
+
+def _days_alike(labels: Labels) -> Labels:
+    """Return days as ISO dates; other words as they are."""
+    days = read_dates(labels.words)
+    words = [word if np.isnat(day) else str(day)[:10] for word, day in zip(labels.words, days, strict=True)]
+    return Labels(words, labels.codes)
 
 
 def _shifted(labels: Labels, by: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

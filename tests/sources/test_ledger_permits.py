@@ -25,7 +25,7 @@ def limits(result: ReadResult) -> list[list[object]]:
 
 
 def test_a_limit_its_oxygen_and_how_long_it_holds():
-    result = text(HEAD, "CPDA001,氮氧化物,50,mg/m3,小时均值,6,2021-01-01,2025-12-31,示例 001,DB37/664-2019")
+    result = text(HEAD, "CPDA001,氮氧化物,50,mg/m3,小时均值,6,2021-01-01,2025/12/31,示例 001,DB37/664-2019")
     assert limits(result) == [
         ["CPDA001", "limit_flue_nox_norm", "1h", 50.0],
         ["CPDA001", "o2_ref_flue_nox_norm", "1h", 6.0],
