@@ -21,6 +21,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, literal, or_, sel
 from warehouse import bulk
 from warehouse.recall import believed
 from warehouse.schema import (
+    RENAMED,
     air_days,
     aqi_days,
     deliveries,
@@ -146,7 +147,7 @@ def _readings(connection: Connection) -> Iterator[bytes]:
                 func.min(readings.c.rank_first).label("first"),
                 func.count().filter(readings.c.known_until.is_(None)).label("believed"),
             )
-            .where(readings.c.observed_at >= start, readings.c.observed_at < end)
+            .where(readings.c.observed_at >= start, readings.c.observed_at < end, readings.c.kind != RENAMED)
             .group_by(*said)
         )
         rows = bulk.fetch(connection, query)
@@ -187,7 +188,10 @@ def _quarantine(connection: Connection) -> pd.DataFrame:
             quarantine.c[name]
             for name in ("sheet", "row", "column", "site", "parameter", "period", "observed_at")
         ],
-        *[quarantine.c[name] for name in ("raw", "code", "cells", "state")],
+        *[quarantine.c[name] for name in ("raw", "code", "cells")],
+        # that somebody dismissed a cell is history of people, not of data; what was replayed stands elsewhere
+        literal("open").label("state"),
     ]
     joined = quarantine.join(deliveries, quarantine.c.delivery_id == deliveries.c.id)
-    return bulk.fetch(connection, select(*columns).select_from(joined))
+    waits = quarantine.c.state != "replayed"
+    return bulk.fetch(connection, select(*columns).select_from(joined).where(waits))

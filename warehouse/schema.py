@@ -34,6 +34,9 @@ from sqlalchemy import (
 #: schema version; a change needs a migration (warehouse/migrations) and a new number
 SCHEMA_VERSION = 4
 
+#: kind of a reading row that lives on under the own key of its site, which was known by an alias only later
+RENAMED = "renamed"
+
 metadata = MetaData()
 
 _delivery_id = Sequence("delivery_id_seq", metadata=metadata)

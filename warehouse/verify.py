@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, and_, func, not_, select
 
 from warehouse.dump import dump_sha256
-from warehouse.schema import deliveries, quarantine, readings, series, stale_days
+from warehouse.schema import RENAMED, deliveries, quarantine, readings, series, stale_days
 
 COUNTS = ("cells_in", "new", "revised", "unchanged", "duplicate", "quarantined", "blank")
 
@@ -52,10 +52,14 @@ def verify_ledger(connection: Connection) -> Verdict:
 def _balances(connection: Connection) -> list[str]:
     """Compare each delivery's counts with the rows that carry its id."""
     kept = (
-        select(readings.c.delivery_id, func.count().label("rows")).group_by(readings.c.delivery_id).subquery()
+        select(readings.c.delivery_id, func.count().label("rows"))
+        .where(readings.c.kind != RENAMED)
+        .group_by(readings.c.delivery_id)
+        .subquery()
     )
     away = (
         select(quarantine.c.delivery_id, func.sum(quarantine.c.cells).label("cells"))
+        .where(quarantine.c.state != "replayed")
         .group_by(quarantine.c.delivery_id)
         .subquery()
     )
@@ -125,6 +129,7 @@ def _doubles(connection: Connection) -> list[str]:
             readings.c.observed_at,
             func.count().filter(readings.c.known_until.is_(None)).label("believed"),
         )
+        .where(readings.c.kind != RENAMED)
         .group_by(readings.c.series_id, readings.c.observed_at)
         .subquery()
     )
