@@ -138,6 +138,7 @@ class Layout:
     pattern: str
     form: str
     labels: int
+    refused: str = ""
 
     def files(self) -> list[Path]:
         """Every export, sorted; empty where the folder is absent."""
@@ -152,7 +153,14 @@ def facts() -> dict[str, Any]:
 def layouts(data: Path) -> list[Layout]:
     """The layouts of which there are exports below `data`."""
     known = [
-        Layout(row["source"], data / row["folder"], row["pattern"], row["form"], row["labels"])
+        Layout(
+            row["source"],
+            data / row["folder"],
+            row["pattern"],
+            row["form"],
+            row["labels"],
+            row.get("refused", ""),
+        )
         for row in facts()["layout"]
     ]
     return [layout for layout in known if layout.files()]

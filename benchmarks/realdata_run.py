@@ -102,6 +102,8 @@ def show(console: Console, outcome: Outcome) -> None:
     proof = outcome.loaded.proof
     console.print(table_of(outcome))
     console.print(f"deliveries {proof['deliveries']:,}; " + ", ".join(f"{n} {proof[n]:,}" for n in COUNTS))
+    console.print(outcome.loaded.by_source.to_string(), markup=False)
+    console.print(outcome.loaded.reasons.to_string(), markup=False)
     console.print(f"ledger proved: {proof['ok']}; dump {proof['dump_sha256']}")
     console.print("; ".join(f"{name} {count:,}" for name, count in outcome.counts.items()))
     times = outcome.loaded.seconds | {"rates": outcome.seconds}
