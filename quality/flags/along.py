@@ -1,0 +1,167 @@
+"""Tests along one series: spike, rate of change, flat line, isolated reading, gap. All in time, none in counts.
+
+Each takes the points of one kind in order of series and time. `key` grows by the ticks between readings
+of a series and by more than any stated time from one series to the next (`quality.flags.points`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from quality.flags.points import Points
+from quality.flags.rules import Band, FlatLine, Near, Rate, Spike
+from quality.flags.verdicts import Bools, Codes, Floats, Ints, Verdict, beyond, graded
+
+_HOUR = 3_600_000_000
+
+
+def judge_range(value: Floats, band: Band) -> Codes:
+    """Judge by the plausible values (QARTOD gross range); the ends belong to the range."""
+    suspect = (value < band.suspect[0]) | (value > band.suspect[1])
+    if not suspect.any():
+        return np.full(len(value), Verdict.GOOD, dtype=np.int8)
+    return graded(suspect, (value < band.bad[0]) | (value > band.bad[1]))
+
+
+def judge_spike(points: Points, at: slice, rule: Spike) -> Codes:
+    """Judge the excess over the mean of the readings before and after (QARTOD spike test).
+
+    Not evaluated without a reading on both sides within the stated time. So that the neighbours of a spike
+    and the edges of a step are none, the smaller of both steps must reach `side` of the excess, in the
+    same direction; with `side` 0 the test is QARTOD's.
+    """
+    value = points.value[at]
+    verdict = np.full(len(value), Verdict.NOT_EVALUATED, dtype=np.int8)
+    near = np.diff(points.key[at]) <= points.at_most(rule.within)
+    both = near[:-1] & near[1:]
+    step = np.diff(value)
+    # a value less the mean of both neighbours is half the difference of the steps to and from it
+    excess = np.abs(step[:-1] - step[1:]) * 0.5
+    bound = rule.bound
+    limit: Floats | float = bound.suspect
+    if bound.suspect_share:
+        limit = np.maximum(bound.suspect, bound.suspect_share * _size(value, slice(None)))
+    suspect = beyond(excess, limit)
+    if rule.side:
+        smaller = np.minimum(np.abs(step[:-1]), np.abs(step[1:]))
+        suspect &= (step[:-1] > 0) != (step[1:] > 0)
+        suspect &= smaller >= rule.side * excess
+    inner = verdict[1:-1]
+    inner[both] = Verdict.GOOD
+    found = np.flatnonzero(suspect & both)
+    inner[found] = Verdict.SUSPECT
+    worse = np.maximum(bound.bad, bound.bad_share * _size(value, found))
+    inner[found[beyond(excess[found], worse)]] = Verdict.BAD
+    return verdict
+
+
+def judge_rate(points: Points, at: slice, rule: Rate) -> Codes:
+    """Judge the change an hour against the reading before (QARTOD rate of change)."""
+    value, key = points.value[at], points.key[at]
+    verdict = np.full(len(value), Verdict.NOT_EVALUATED, dtype=np.int8)
+    ticks = np.diff(key)
+    near = ticks <= points.at_most(rule.within)
+    change = np.abs(np.diff(value))
+    later = verdict[1:]
+    later[near] = Verdict.GOOD
+    # change / hours > limit, without dividing
+    hours = ticks * (points.tick / _HOUR)
+    found = np.flatnonzero(near & beyond(change, rule.suspect * hours))
+    later[found] = Verdict.SUSPECT
+    later[found[beyond(change[found], rule.bad * hours[found])]] = Verdict.BAD
+    return verdict
+
+
+def judge_flat_line(points: Points, at: slice, rule: FlatLine) -> Codes:
+    """Judge runs of values that stay within `eps` for at least a stated time (QARTOD flat line).
+
+    A run must hold `readings` values at least: two equal ones on both sides of a hole are no evidence. Every reading of such a run gets its verdict, the first ones too. A hole longer than `hole` ends a run;
+    a value at or below its detection limit is not evaluated, ends a run, and bridges none. Not evaluated
+    either: a reading without another within `hole`.
+    """
+    value, key = points.value[at], points.key[at]
+    low = points.low[at] | (value <= rule.floor)
+    near = np.diff(key) <= points.at_most(rule.hole)
+    evaluated = _beside(near)
+    evaluated &= ~low
+    link = near & ~beyond(np.abs(np.diff(value)), rule.eps)
+    link &= ~(low[1:] | low[:-1])
+    suspect = _held(key, value, link, points.at_least(rule.suspect), rule)
+    bad = _held(key, value, link, points.at_least(rule.bad), rule) if suspect.any() else suspect
+    return graded(suspect, bad, evaluated)
+
+
+def judge_isolated(points: Points, at: slice, rule: Near) -> Codes:
+    """Judge readings suspect that have no other within the stated time, before or after."""
+    near = np.diff(points.key[at]) <= points.at_most(rule.within)
+    beside = _beside(near)
+    return graded(~beside, np.zeros(len(beside), dtype=bool))
+
+
+def judge_gap(points: Points, at: slice, rule: Near) -> Codes:
+    """Judge readings suspect that have none before them within the stated time: the first after a hole.
+
+    The first reading of a series is one of them: nothing in the frame tells a beginning from a hole.
+    """
+    key = points.key[at]
+    after = np.ones(len(key), dtype=bool)
+    after[1:] = np.diff(key) > points.at_most(rule.within)
+    return graded(after, np.zeros(len(key), dtype=bool))
+
+
+def _beside(near: Bools) -> Bools:
+    """Tell which of n points are near the one before or after; `near` says it for the n - 1 steps."""
+    beside = np.zeros(len(near) + 1, dtype=bool)
+    beside[1:] = near
+    beside[:-1] |= near
+    return beside
+
+
+def _size(value: Floats, at: Ints | slice) -> Floats:
+    """Return the smaller of the value and the mean of its neighbours, for the chosen inner points."""
+    mean = np.abs(value[:-2][at] + value[2:][at]) * 0.5
+    return np.minimum(mean, np.abs(value[1:-1][at]))
+
+
+def _held(key: Ints, value: Floats, link: Bools, ticks: int, rule: FlatLine) -> Bools:
+    """Tell which points lie in a stretch of linked points that lasts `ticks` and spreads no more than eps."""
+    held = np.zeros(len(link) + 1, dtype=bool)
+    edge = np.flatnonzero(np.diff(np.concatenate(([0], link.view(np.int8), [0]))))
+    first, last = edge[::2], edge[1::2]
+    long = ((key[last] - key[first]) >= ticks) & (last - first + 1 >= rule.readings)
+    first, last = first[long], last[long]
+    if not len(first):
+        return held
+    size = last - first + 1
+    inside = np.repeat(first - (np.cumsum(size) - size), size) + np.arange(int(size.sum()))
+    if rule.eps == 0:
+        held[inside] = True
+        return held
+    # values may drift within a chain of small steps: look at each stretch that just lasts long enough
+    until = np.maximum(np.searchsorted(key, key[inside] + ticks), inside + rule.readings - 1)
+    whole = until <= np.repeat(last, size)
+    begin, until = inside[whole], until[whole]
+    calm = ~beyond(_spread(value, begin, until), rule.eps)
+    marks = np.zeros(len(held) + 1, dtype=np.int64)
+    np.add.at(marks, begin[calm], 1)
+    np.add.at(marks, until[calm] + 1, -1)
+    return np.asarray(np.cumsum(marks[:-1]) > 0, dtype=bool)
+
+
+def _spread(value: Floats, begin: Ints, until: Ints) -> Floats:
+    """Return maximum - minimum of value[begin : until + 1] for every stretch.
+
+    Each stretch is two overlapping blocks of the largest power of two that fits.
+    """
+    size = until - begin + 1
+    level = np.floor(np.log2(size)).astype(np.int64)
+    spread = np.zeros(len(begin))
+    top, bottom = value, value
+    for step in range(int(level.max(initial=0)) + 1):
+        here = np.flatnonzero(level == step)
+        a, z = begin[here], until[here] - (1 << step) + 1
+        spread[here] = np.maximum(top[a], top[z]) - np.minimum(bottom[a], bottom[z])
+        shift = 1 << step
+        top = np.maximum(top[:-shift], top[shift:])
+        bottom = np.minimum(bottom[:-shift], bottom[shift:])
+    return spread

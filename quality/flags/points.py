@@ -1,0 +1,232 @@
+"""A frame of readings as points in order of series and time: what the tests over time work on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from quality.flags.rules import Kind
+from quality.flags.verdicts import Bools, Floats, Ints
+
+#: what a series is told by; a manual measurement is no neighbour of an automatic one
+SERIES: tuple[str, ...] = ("parameter", "period", "channel", "district", "site")
+
+_MICROSECOND = timedelta(microseconds=1)
+_LARGEST = np.iinfo(np.int64).max
+
+
+class TooManySeriesError(Exception):
+    """Series times length of time do not fit into 64 bits; the frame must be flagged in parts."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The m rows of a frame that hold a value and a time, in order of kind, place and time.
+
+    Attributes
+    ----------
+    at
+        Position of each in the frame.
+    bounds
+        The rows of kind i are `bounds[i] : bounds[i + 1]`.
+    point
+        The point of each; -1 where the reading is no point: an infinite value, or rows of one reading
+        that state different values, none of which can be believed.
+    """
+
+    at: Ints
+    bounds: Ints
+    value: Floats
+    point: Ints
+
+
+@dataclass(frozen=True)
+class Points:
+    """n measured values in order of kind, place and time; one point for one reading.
+
+    Attributes
+    ----------
+    kinds, bounds
+        The k kinds; the points of kind i are `bounds[i] : bounds[i + 1]`.
+    key
+        (kind * places + place) * span + time, in ticks. The span is longer than all times and every stated
+        time together: keys that differ by no more than a stated time belong to one series.
+    tick
+        Microseconds of a tick.
+    value, low
+        The value, and whether it was stated as at or below its detection limit.
+    groups
+        Code of the group of every place; -1 in none.
+    """
+
+    kinds: tuple[Kind, ...]
+    bounds: Ints
+    key: Ints
+    span: int
+    tick: int
+    value: Floats
+    low: Bools
+    groups: Ints
+
+    def slices(self) -> dict[Kind, slice]:
+        """Return where the points of every kind stand."""
+        return slices(self.kinds, self.bounds)
+
+    def local(self, kind: Kind) -> Ints:
+        """Return place * span + time of the points of a kind, ascending."""
+        number = self.kinds.index(kind)
+        begin = number * len(self.groups) * self.span
+        return self.key[self.bounds[number] : self.bounds[number + 1]] - begin
+
+    def at_most(self, time: timedelta) -> int:
+        """Return the largest number of ticks that is no more than a time."""
+        return (time // _MICROSECOND) // self.tick
+
+    def at_least(self, time: timedelta) -> int:
+        """Return the smallest number of ticks that is no less than a time."""
+        return -((-(time // _MICROSECOND)) // self.tick)
+
+
+def slices(kinds: tuple[Kind, ...], bounds: Ints) -> dict[Kind, slice]:
+    """Return where every kind stands in an array in order of kinds."""
+    ends = bounds.tolist()
+    return {kind: slice(a, z) for kind, a, z in zip(kinds, ends, ends[1:], strict=False)}
+
+
+def arrange(
+    readings: pd.DataFrame, groups: Mapping[str, str] | None, longest: timedelta
+) -> tuple[Points, Rows]:
+    """Bring readings into order.
+
+    Parameters
+    ----------
+    readings
+        Rows with the columns of `SERIES`, observed_at and value; censor and detection_limit where known.
+    groups
+        Site -> name of its group; None: the sites of a district are one group.
+    longest
+        No stated time is longer.
+
+    Raises
+    ------
+    TooManySeriesError
+        When the frame holds too many series over too long a time.
+    KeyError
+        When a column is missing.
+    """
+    value = np.asarray(readings["value"].to_numpy(dtype=np.float64, na_value=np.nan))
+    moment = readings["observed_at"].to_numpy().astype("datetime64[us]")
+    at = np.flatnonzero(~(np.isnan(value) | np.isnat(moment)))
+    whole = len(at) == len(value)
+    code, kinds, places = _series(readings, groups)
+    if not whole:
+        value, moment, code = value[at], moment[at], code[at]
+    key, span, tick = _keys(code, moment.view(np.int64), len(kinds) * len(places), longest)
+    if len(key) > 1 and bool((key[1:] < key[:-1]).any()):
+        order = np.argsort(key, kind="stable")
+        at, key, value = at[order], key[order], value[order]
+    begins = np.arange(len(kinds) + 1, dtype=np.int64) * (len(places) * span)
+    point, chosen = _points(key, value)
+    low = _low(readings, at, value)
+    rows = Rows(at=at, bounds=np.searchsorted(key, begins), value=value, point=point)
+    if chosen is not None:
+        # of the rows of one reading the first stands for it; it is low when one of them says so
+        marked = np.zeros(len(chosen), dtype=bool)
+        marked[point[low & (point >= 0)]] = True
+        key, value, low = key[chosen], value[chosen], marked
+    bounds = rows.bounds if chosen is None else np.searchsorted(key, begins)
+    return Points(kinds, bounds, key, span, tick, value, low, places), rows
+
+
+def _codes(column: pd.Series) -> tuple[Ints, list[Any]]:
+    """Return a code a row and the words; missing words share the last code."""
+    codes, words = pd.factorize(column)
+    if (codes < 0).any():
+        codes = np.where(codes < 0, len(words), codes)
+        return codes, [*words, ""]
+    return codes, list(words)
+
+
+def _series(readings: pd.DataFrame, groups: Mapping[str, str] | None) -> tuple[Ints, tuple[Kind, ...], Ints]:
+    """Return the code kind * places + place of every row, the kinds, and the group of every place."""
+    words: list[list[Any]] = []
+    code: npt.NDArray[np.int64] | int = 0
+    for name in SERIES[:3]:
+        codes, known = _codes(readings[name])
+        code = code * len(known) + codes
+        words.append(known)
+    sizes = [len(known) for known in words]
+    combined = np.asarray(code, dtype=np.int64)
+    present = np.flatnonzero(np.bincount(combined, minlength=int(np.prod(sizes))))
+    compact = np.zeros(int(np.prod(sizes)), dtype=np.int64)
+    compact[present] = np.arange(len(present))
+    picked = [np.unravel_index(number, sizes) for number in present]
+    kinds = tuple((str(words[0][a]), str(words[1][b]), str(words[2][c])) for a, b, c in picked)
+    districts, district_words = _codes(readings["district"])
+    sites, site_words = _codes(readings["site"])
+    places = max(len(district_words) * len(site_words), 1)
+    code = compact[combined] * places + districts * len(site_words) + sites
+    return np.asarray(code, dtype=np.int64), kinds, _groups(district_words, site_words, groups)
+
+
+def _groups(districts: list[Any], sites: list[Any], groups: Mapping[str, str] | None) -> Ints:
+    """Return the group of every place, in order of districts and sites."""
+    district = np.repeat(np.arange(len(districts), dtype=np.int64), len(sites))
+    if groups is None:
+        return district
+    names = {name: number for number, name in enumerate(sorted(set(groups.values())))}
+    own = np.array([names.get(groups.get(site, ""), -1) for site in sites], dtype=np.int64)
+    group = np.tile(own, len(districts))
+    return np.where(group < 0, -1, district * max(len(names), 1) + group)
+
+
+def _keys(code: Ints, time: Ints, series: int, longest: timedelta) -> tuple[Ints, int, int]:
+    """Return the key of every row, the span of a series and the microseconds of a tick."""
+    if len(time) == 0:
+        return code, 1, 1
+    first, last = int(time.min()), int(time.max())
+    pad = longest // _MICROSECOND
+    tick = 1
+    if series * (last - first + pad + 2) > _LARGEST:
+        # coarser ticks lose nothing: every time is a whole number of them
+        tick = max(int(np.gcd.reduce(time - first)), 1)
+    span = (last - first) // tick + pad // tick + 2
+    if series * span > _LARGEST:
+        raise TooManySeriesError(
+            f"{series} series over {(last - first) // 3_600_000_000} h do not fit; flag fewer sites at a time"
+        )
+    ticks = time - first
+    if tick > 1:
+        ticks //= tick
+    return code * span + ticks, span, tick
+
+
+def _points(key: Ints, value: Floats) -> tuple[Ints, Ints | None]:
+    """Return the point of every row, and the rows that stand for the points; None when each row is one."""
+    new = np.ones(len(key), dtype=bool)
+    np.not_equal(key[1:], key[:-1], out=new[1:])
+    finite = np.isfinite(value)
+    if new.all() and finite.all():
+        return np.arange(len(key)), None
+    number = np.cumsum(new) - 1
+    first = np.flatnonzero(new)
+    sound = np.ones(len(first), dtype=bool)
+    sound[number[(value != value[first][number]) | ~finite]] = False
+    place = np.where(sound, np.cumsum(sound) - 1, -1)
+    return place[number], first[sound]
+
+
+def _low(readings: pd.DataFrame, at: Ints, value: Floats) -> Bools:
+    """Tell which rows are stated as at or below a detection limit."""
+    low = np.zeros(len(at), dtype=bool)
+    if "censor" in readings:
+        low |= (readings["censor"] == "<").to_numpy(dtype=bool, na_value=False)[at]
+    if "detection_limit" in readings:
+        low |= value <= readings["detection_limit"].to_numpy(dtype=np.float64, na_value=np.nan)[at]
+    return low
