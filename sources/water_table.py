@@ -28,6 +28,7 @@ from sources.result import Problem, ReadResult, together
 from sources.shape import reject_misfits, shape_of
 from sources.table import Placed, ValueColumn, reject_columns
 from sources.water_table_heading import Table, find_table, fold_text, table_rules
+from sources.water_table_parts import tables_of
 from sources.water_table_rows import row_kinds
 from sources.water_table_times import RowTimes, Stated, row_times, stated_time
 from sources.workbook import Sheet, open_sheets
@@ -109,14 +110,14 @@ def read_tables(layout: str, content: bytes, delivery: Delivery, adjust: Adjust 
     sheets = open_sheets(content)
     empty = False
     for sheet in sheets:
-        table = find_table(sheet, layout)
-        if table is None:
+        tables = tables_of(sheet, layout)
+        filled = [table for table in tables if table.header.last + 1 < table.sheet.cells.records]
+        if not tables:
             skipped.append(_skipped(sheet, "没有本版式的表头", "has no header of this layout"))
-        elif table.header.last + 1 >= sheet.cells.records:
+        elif not filled:
             empty = True
             skipped.append(_skipped(sheet, "表头下没有行", "has no row below its header"))
-        else:
-            parts.append((sheet.name, _read_table(table, facts, delivery, adjust)))
+        parts += [(sheet.name, _read_table(table, facts, delivery, adjust)) for table in filled]
     if not parts:
         if empty:
             raise DeliveryRefusedError(
@@ -341,7 +342,8 @@ def _misfits(filled: Filled) -> list[Problem]:
         table.heading.width,
         frozenset(table_rules()["missing"]),
         notes=min(table.heading.values),
-        mid_character=table.sheet.cut,
+        may_break_off=table.ends_file,
+        mid_character=table.sheet.cut and table.ends_file,
     )
     return reject_misfits(placed.book, shape, placed.line, placed.position, cells)
 

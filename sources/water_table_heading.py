@@ -54,12 +54,15 @@ class Table:
         Its columns. Columns without heading and content are left out of `values`.
     titles
         Texts above the header, then the sheet's name.
+    ends_file
+        Whether its last row is the sheet's last.
     """
 
     sheet: Sheet
     header: Header
     heading: Heading
     titles: tuple[str, ...]
+    ends_file: bool = True
 
 
 @cache
@@ -216,12 +219,12 @@ def _special_units() -> dict[str, dict[str, Conversion]]:
 
 
 def _statement(titles: Sequence[str]) -> Statement | None:
-    """Return the unit stated above a table; None where there is none, or more than one."""
+    """Return the unit stated above a table, the nearest one; None where there is none, or it is unknown."""
     pattern = re.compile(table_rules()["unit"]["statement"])
     found = [match for title in titles if (match := pattern.search(title))]
-    if len(found) != 1 or unit_named(found[0]["unit"]) is None:
+    if not found or unit_named(found[-1]["unit"]) is None:
         return None
-    return Statement(found[0]["unit"], normalise_name(found[0]["rest"]))
+    return Statement(found[-1]["unit"], normalise_name(found[-1]["rest"]))
 
 
 def _heading(

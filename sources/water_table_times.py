@@ -61,12 +61,11 @@ def stated_time(table: Table, file_name: str) -> Stated:
     rules = table_rules()["time"]
     *titles, sheet = table.titles
     own = file_name.rsplit("/", 1)[-1]
-    for texts in (titles, [sheet], [own]):
-        months = {found for text in texts for found in _months(text, rules["stated_months"])}
-        if len(months) == 1:
-            return Stated(*months.pop())
+    # the nearest text that names a month decides; one that names several decides nothing
+    for text in (*reversed(titles), sheet, own):
+        months = _months(text, rules["stated_months"])
         if months:
-            return Stated(None, None)
+            return Stated(*months.pop()) if len(months) == 1 else Stated(None, None)
     for texts in (titles, [sheet], [own]):
         years = {
             int(found["y"]) for text in texts for p in rules["stated_years"] for found in re.finditer(p, text)
@@ -120,6 +119,8 @@ def _texts(table: Table, stated: Stated) -> Any:
         # a column of months may spell the year as well
         months = _folded(table, labels["month"])
         days = pc.if_else(pc.match_substring_regex(months, r"^(19|20)[0-9]{2}[^0-9]?[0-9]"), months, days)
+        # a sheet keeps a month as its first day
+        days = pc.replace_substring_regex(days, r"^([0-9]{4}-[0-9]{2})-01( 00:00:00)?$", r"\1")
         # a row without month and day has no date, even where the year is the table's
         dated = pc.match_substring_regex(days, "月|^[0-9]{4}[^年]")
         days = pc.if_else(dated, days, pa.scalar("", pa.large_string()))

@@ -327,6 +327,11 @@ def test_the_year_of_the_title_completes_month_and_day():
     assert {row[2] for row in said(result)} == {"2026-03-05"}
 
 
+def test_a_month_that_a_sheet_keeps_as_its_first_day():
+    rows = [["断面名称", "月份", "pH"], ["a", datetime(2026, 3, 1), 7]]
+    assert said(read("water-monthly", xlsx({"表": rows}))) == [("a", "ph", "2026-03", 7.0, "")]
+
+
 def test_merged_dates_and_rivers_hold_for_all_their_rows():
     rows = [
         ["河流名称", "断面名称", "采样日期", "pH"],

@@ -153,10 +153,45 @@ def test_short_notes_below_a_csv_are_no_cut_lines():
     assert (result.cells_in, len(result.readings), result.problems) == (4, 4, [])
 
 
-def test_a_header_repeated_on_the_next_page():
+def test_a_header_repeated_on_the_next_page_is_no_row():
     result = table(SOUND, HEADER, [*SOUND[:2], "2026-03-20", *SOUND[3:]])
+    assert [row[2] for row in said(result)] == ["2026-03-05"] * 4 + ["2026-03-20"] * 4
+    assert (result.cells_in, len(result.rejects), result.readings["row"].unique().tolist()) == (8, 0, [2, 4])
+
+
+def test_headings_repeated_without_their_labels_are_turned_away():
+    result = table(SOUND, ["", "", "", *HEADER[3:]])
     assert [row[2] for row in turned_away(result)] == ["heading-row"] * 4
-    assert (result.cells_in, len(result.readings)) == (12, 8)
+    assert (result.cells_in, len(result.readings)) == (8, 4)
+
+
+@pytest.mark.parametrize("pack", [csv, page, lambda rows: xlsx({"表": rows}, {"表": ["A1:D1", "A4:D4"]})])
+def test_tables_below_each_other_are_read_under_their_own_headers(pack):
+    rows = [
+        ["2026年3月（单位：mg/L）", "", "", ""],
+        ["断面名称", "采样日期", "pH", "铜"],
+        ["a", "3月5日", "7", "1"],
+        ["二、湖库（单位：μg/L）", "", "", ""],
+        ["断面名称", "采样日期", "总氮(mg/L)", "铅"],
+        ["b", "3月6日", "2", "3"],
+        ["平均值", "", "2", "3"],
+    ]
+    result = read("water-monthly", pack(rows))
+    assert said(result, "row") == [
+        ("a", "ph", "2026-03-05", 7.0, "", 3),
+        ("a", "cu", "2026-03-05", 1.0, "", 3),
+        ("b", "tn", "2026-03-06", 2.0, "", 6),
+        ("b", "pb", "2026-03-06", 0.003, "", 6),
+    ]
+    assert turned_away(result) == [("tn", "2", "summary-row"), ("pb", "3", "summary-row")]
+    assert result.cells_in == 6
+
+
+def test_a_row_above_a_second_header_keeps_its_value():
+    rows = [["", "", "", "", "5", "", "", ""], HEADER, SOUND]
+    result = table(SOUND, *rows)
+    assert turned_away(result) == [("do", "5", "time-missing")]
+    assert (result.cells_in, result.blank, len(result.readings)) == (12, 3, 8)
 
 
 def test_a_dry_section_is_one_reading_with_the_word_as_its_flag():
