@@ -6,6 +6,8 @@ A workbook (`.xlsx`, `.ods`) is a zip file too; it is told by its parts and left
 from __future__ import annotations
 
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 
@@ -21,6 +23,18 @@ _WORKBOOK = frozenset({"[Content_Types].xml", "mimetype", "content.xml"})
 #: what file managers add
 _ADDED = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 _PIECE = 1 << 20
+#: what the library raises on damaged archives: offsets before the file, lengths beyond it, broken streams
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)
 #: bit 0 of a part's general purpose flag (APPNOTE 4.4.4)
 _ENCRYPTED = 0x1
 
@@ -93,7 +107,7 @@ def _opened(content: bytes) -> zipfile.ZipFile:
     try:
         # names without the UTF-8 bit come from Chinese Windows; UTF-8 names keep their own bit
         return zipfile.ZipFile(io.BytesIO(content), metadata_encoding="gb18030")
-    except (zipfile.BadZipFile, UnicodeDecodeError, ValueError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise _damaged(error) from error
 
 
@@ -115,7 +129,7 @@ def _body(archive: zipfile.ZipFile, part: zipfile.ZipInfo, left: int, limit: int
                         f"unfolds to more than the {limit} bytes allowed",
                     )
                 out.write(piece)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except _DAMAGE as error:
         raise _damaged(error) from error
     return out.getvalue()
 
