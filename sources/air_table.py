@@ -124,12 +124,16 @@ def read_table(content: bytes, delivery: Delivery, facts: LayoutData) -> ReadRes
 
 
 def _has_roles(fields: list[str], facts: LayoutData) -> bool:
-    """Return whether each of the required labels is there in one of its ways."""
+    """Return whether each of the required labels is there in one of its ways, and all that tell a time."""
     spelled = {normalise_name(field) for field in fields}
-    return all(
-        any(normalise_name(name) in spelled for role in ways for name in facts.rest["roles"][role])
-        for ways in facts.rest["required"]
-    )
+    there = {
+        role
+        for role, names in facts.rest["roles"].items()
+        if any(normalise_name(name) in spelled for name in names)
+    }
+    # a number of a month without its year tells no time
+    timed = any(there.issuperset(ways) for ways in facts.rest["times"])
+    return timed and all(not there.isdisjoint(ways) for ways in facts.rest["required"])
 
 
 def _no_header(sheet: Sheet, facts: LayoutData, name: str) -> DeliveryRefusedError:
