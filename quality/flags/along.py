@@ -34,24 +34,23 @@ def judge_spike(points: Points, at: slice, rule: Spike) -> Codes:
     verdict = np.full(len(value), Verdict.NOT_EVALUATED, dtype=np.int8)
     near = np.diff(points.key[at]) <= points.at_most(rule.within)
     both = near[:-1] & near[1:]
-    step = np.diff(value)
-    # a value less the mean of both neighbours is half the difference of the steps to and from it
-    excess = np.abs(step[:-1] - step[1:]) * 0.5
-    bound = rule.bound
-    limit: Floats | float = bound.suspect
-    if bound.suspect_share:
-        limit = np.maximum(bound.suspect, bound.suspect_share * _size(value, slice(None)))
-    suspect = beyond(excess, limit)
-    if rule.side:
-        smaller = np.minimum(np.abs(step[:-1]), np.abs(step[1:]))
-        suspect &= (step[:-1] > 0) != (step[1:] > 0)
-        suspect &= smaller >= rule.side * excess
     inner = verdict[1:-1]
     inner[both] = Verdict.GOOD
-    found = np.flatnonzero(suspect & both)
-    inner[found] = Verdict.SUSPECT
-    worse = np.maximum(bound.bad, bound.bad_share * _size(value, found))
-    inner[found[beyond(excess[found], worse)]] = Verdict.BAD
+    step = np.diff(value)
+    # a value less the mean of both neighbours is half the difference of the steps to and from it;
+    # only what exceeds the amount, which is most often nothing, is looked at further
+    leap = step[:-1] - step[1:]
+    found = np.flatnonzero(both & beyond(np.abs(leap, out=leap), 2 * rule.bound.suspect))
+    excess, bound = leap[found] * 0.5, rule.bound
+    before, after = step[found], step[found + 1]
+    size = np.minimum(np.abs(value[found] + value[found + 2]) * 0.5, np.abs(value[found + 1]))
+    suspect = beyond(excess, np.maximum(bound.suspect, bound.suspect_share * size))
+    if rule.side:
+        suspect &= (before > 0) != (after > 0)
+        suspect &= np.minimum(np.abs(before), np.abs(after)) >= rule.side * excess
+    bad = suspect & beyond(excess, np.maximum(bound.bad, bound.bad_share * size))
+    inner[found[suspect]] = Verdict.SUSPECT
+    inner[found[bad]] = Verdict.BAD
     return verdict
 
 
@@ -66,9 +65,10 @@ def judge_rate(points: Points, at: slice, rule: Rate) -> Codes:
     later[near] = Verdict.GOOD
     # change / hours > limit, without dividing
     hours = ticks * (points.tick / _HOUR)
-    found = np.flatnonzero(near & beyond(change, rule.suspect * hours))
-    later[found] = Verdict.SUSPECT
-    later[found[beyond(change[found], rule.bad * hours[found])]] = Verdict.BAD
+    found = np.flatnonzero(near & (change > hours * rule.suspect))
+    change, hours = change[found], hours[found]
+    later[found[beyond(change, rule.suspect * hours)]] = Verdict.SUSPECT
+    later[found[beyond(change, rule.bad * hours)]] = Verdict.BAD
     return verdict
 
 
@@ -115,12 +115,6 @@ def _beside(near: Bools) -> Bools:
     beside[1:] = near
     beside[:-1] |= near
     return beside
-
-
-def _size(value: Floats, at: Ints | slice) -> Floats:
-    """Return the smaller of the value and the mean of its neighbours, for the chosen inner points."""
-    mean = np.abs(value[:-2][at] + value[2:][at]) * 0.5
-    return np.minimum(mean, np.abs(value[1:-1][at]))
 
 
 def _held(key: Ints, value: Floats, link: Bools, ticks: int, rule: FlatLine) -> Bools:
