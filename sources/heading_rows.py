@@ -14,11 +14,9 @@ from itertools import pairwise
 
 from sources.assembly import PLAIN_NUMBER
 from sources.cells import delimited
-from sources.result import Problem
 from sources.table import split_heading
 from sources.workbook import Sheet
 from vocabulary.parameters import normalise_name
-from vocabulary.reasons import DeliveryRefusedError
 from vocabulary.units import unit_named
 
 #: rows a header may have beyond the one with the label headings
@@ -75,33 +73,9 @@ def text_sheet(head: str) -> Sheet:
     return Sheet("", delimited(head.lstrip("\ufeff"), separator), (), "")
 
 
-def headed(
-    sheets: Sequence[Sheet], header_of: Callable[[Sheet], Header | None]
-) -> tuple[list[tuple[Sheet, Header]], list[Problem]]:
-    """Return the tables that have a header and rows below it, and a remark on every other one.
-
-    Raises
-    ------
-    DeliveryRefusedError
-        `no-cells` when tables have their header, and none of them a row.
-    """
-    found, others, headers = [], [], 0
-    for sheet in sheets:
-        header = header_of(sheet)
-        if header is None:
-            zh, en = f"工作表“{sheet.name}”没有本版式的表头", f"sheet {sheet.name!r} has no header"
-        elif header.last + 1 == sheet.cells.records:
-            headers += 1
-            zh, en = f"工作表“{sheet.name}”只有表头", f"sheet {sheet.name!r} holds nothing but its header"
-        else:
-            found.append((sheet, header))
-            continue
-        others.append(Problem("sheet-skipped", zh, en))
-    if headers and not found:
-        raise DeliveryRefusedError(
-            "no-cells", "只有表头，没有数据行", "there is a header and no row below it"
-        )
-    return found, others
+def has_number(fields: Sequence[str]) -> bool:
+    """Whether one of the texts is a number."""
+    return any(_NUMBER.match(field) for field in fields)
 
 
 def find_header(
@@ -127,6 +101,7 @@ def find_header(
         How many records from the top are looked at.
     """
     spelled = roles_of(roles)
+    nameless: Header | None = None
     for record in range(min(within, sheet.cells.records)):
         fields = sheet.heading(record, record)
         found = {place: _role(field, spelled) for place, field in enumerate(fields)}
@@ -140,8 +115,12 @@ def find_header(
         spans = [(first, last) for last in range(record, record + below + 1) for first in above]
         spans.sort(key=lambda span: span[1] - span[0])
         headers = [Header(first, last, _columns(sheet, first, last)) for first, last in spans]
-        return max(headers, key=lambda header: sum(map(known, set(header.columns))))
-    return None
+        best = max(headers, key=lambda header: sum(map(known, set(header.columns))))
+        if any(map(known, best.columns)):
+            return best
+        # a block of facts (`时间,2026年9月`) may stand above the table
+        nameless = nameless or best
+    return nameless
 
 
 def _role(field: str, spelled: Mapping[str, str]) -> str | None:

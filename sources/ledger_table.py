@@ -33,11 +33,12 @@ from sources.assembly import (
 )
 from sources.cells import IntArray
 from sources.delivery import Delivery
-from sources.heading_rows import Header, Pieces, find_header, headed, name_and_unit, roles_of, text_sheet
+from sources.heading_rows import Header, Pieces, find_header, name_and_unit, roles_of, text_sheet
 from sources.layout import LayoutData
 from sources.naming import issue_of, partition_of
 from sources.result import Problem, ReadResult, together
 from sources.shape import reject_misfits, shape_of
+from sources.stacked_tables import Part, headed
 from sources.workbook import Sheet, open_sheets
 from vocabulary.parameters import normalise_name, parameters
 from vocabulary.reasons import DeliveryRefusedError
@@ -103,6 +104,7 @@ class LedgerTable:
 
     sheet: Sheet
     header: Header
+    may_break_off: bool
     facts: LayoutData
     labels: dict[str, int]
     headings: dict[int, str]
@@ -184,7 +186,9 @@ def tables(
         `file-empty`, `file-unreadable`; `layout-unknown` when there is none; `no-cells` when none has a row.
     """
     sheets = open_sheets(content)
-    found, others = headed(sheets, lambda sheet: header_of(sheet, facts, column_of))
+    key = [role for choice in facts.rest["needed"] for role in choice]
+    roles = facts.rest["roles"]
+    found, others = headed(sheets, lambda sheet: header_of(sheet, facts, column_of), roles, key)
     if not found:
         wanted, start = "、".join(facts.rest["wanted"]), ",".join(sheets[0].cells.record(0))[:120]
         raise DeliveryRefusedError(
@@ -192,7 +196,7 @@ def tables(
             f"{delivery.name} 没有含 {wanted} 的表头；首行为 {start}",
             f"{delivery.name} has no header with {wanted}; it starts {start}",
         )
-    return [_table(sheet, header, facts, column_of) for sheet, header in found], others
+    return [_table(part, facts, column_of) for part in found], others
 
 
 def header_of(sheet: Sheet, facts: LayoutData, column_of: ColumnOf) -> Header | None:
@@ -221,7 +225,8 @@ def ledger_recognise(head: str, name: str, facts: LayoutData, column_of: ColumnO
     )
 
 
-def _table(sheet: Sheet, header: Header, facts: LayoutData, column_of: ColumnOf) -> LedgerTable:
+def _table(part: Part, facts: LayoutData, column_of: ColumnOf) -> LedgerTable:
+    sheet, header = part.sheet, part.header
     roles = roles_of(facts.rest["roles"])
     labels: dict[str, int] = {}
     headings: dict[int, str] = {}
@@ -245,7 +250,9 @@ def _table(sheet: Sheet, header: Header, facts: LayoutData, column_of: ColumnOf)
     for place in range(len(header.columns), len(known)):
         headings[place], stated[place] = "", _NO_UNIT
     raw, line, position = cells.take(known[cells.position] & (cells.line > header.last))
-    return LedgerTable(sheet, header, facts, labels, headings, stated, problems, raw, line, position)
+    return LedgerTable(
+        sheet, header, part.may_break_off, facts, labels, headings, stated, problems, raw, line, position
+    )
 
 
 def _spellings(pieces: Pieces) -> list[str]:
@@ -356,7 +363,7 @@ def read_table(
         len(table.header.columns),
         facts.missing,
         notes=min(table.headings),
-        may_break_off=not table.sheet.merged and not table.sheet.name,
+        may_break_off=table.may_break_off,
         mid_character=table.sheet.cut,
     )
     problems = table.problems + reject_misfits(book, shape, table.line, table.position, cells)

@@ -20,13 +20,14 @@ import pyarrow.compute as pc
 from sources.assembly import BoolArray, Labels, TimeArray, among, encode, joined, settle, trimmed
 from sources.cells import IntArray
 from sources.delivery import Delivery
-from sources.heading_rows import Header, find_header, headed, text_sheet
+from sources.heading_rows import Header, find_header, text_sheet
 from sources.layout import LayoutData
 from sources.naming import Issue, issue_of, partition_of
 from sources.outlet_columns import OutletHeading, how_known, outlet_heading
 from sources.result import ReadResult, together
 from sources.shape import reject_misfits, shape_of
 from sources.sheet_times import with_midnights
+from sources.stacked_tables import Part, headed
 from sources.table import Lines, Placed, place_values, reject_columns
 from sources.workbook import Sheet, open_sheets
 from vocabulary.parameters import normalise_name
@@ -79,12 +80,10 @@ def read_outlets(content: bytes, delivery: Delivery, facts: LayoutData, times: T
     """
     sheets = open_sheets(content)
     issue = issue_of(delivery.name, delivery.modified_at, facts.names)
-    found, others = headed(sheets, lambda sheet: _table_header(sheet, facts))
+    found, others = headed(sheets, lambda sheet: _table_header(sheet, facts), facts.rest["roles"], ["time"])
     if not found:
         raise _unknown(sheets[0], facts, delivery.name)
-    result = together(
-        [(sheet.name, _read_sheet(sheet, header, delivery, facts, issue, times)) for sheet, header in found]
-    )
+    result = together([(part.sheet.name, _read_part(part, delivery, facts, issue, times)) for part in found])
     result.problems.extend(others)
     return result
 
@@ -111,8 +110,12 @@ def _header_of(sheet: Sheet, facts: LayoutData) -> Header | None:
 
 
 def _titled(sheet: Sheet, header: Header, facts: LayoutData) -> str:
-    """Return the outlet that a line above the header names, or ''; the patterns' order is their rank."""
-    texts = [text.strip() for record in range(header.first) for text in sheet.cells.record(record)]
+    """Return the outlet that a line above the header names, or ''; the patterns' order is their rank.
+
+    Of several lines the one nearest to the header goes first.
+    """
+    above = reversed(range(header.first))
+    texts = [text.strip() for record in above for text in sheet.cells.record(record)]
     for pattern in facts.rest["title_site"]:
         for text in texts:
             found = re.search(pattern, text)
@@ -133,14 +136,10 @@ def _unknown(sheet: Sheet, facts: LayoutData, name: str) -> DeliveryRefusedError
     )
 
 
-def _read_sheet(
-    sheet: Sheet,
-    header: Header,
-    delivery: Delivery,
-    facts: LayoutData,
-    issue: Issue,
-    times: TimeReader,
+def _read_part(
+    part: Part, delivery: Delivery, facts: LayoutData, issue: Issue, times: TimeReader
 ) -> ReadResult:
+    sheet, header = part.sheet, part.header
     heading = outlet_heading(header, facts)
     cells, columns = sheet.cells, heading.columns
     told = sheet.label(columns.labels["time"])
@@ -168,14 +167,13 @@ def _read_sheet(
     book.reject(_summary(sheet, columns.labels, facts)[line], "summary-row")
     again = frozenset(facts.rest["roles"]["time"])
     book.reject(among(told, again)[line], "header-repeated")
-    is_text = not sheet.merged and not sheet.name
     shape = shape_of(
         cells,
         header.last,
         columns.width,
         facts.missing,
         notes=min(columns.values),
-        may_break_off=is_text,
+        may_break_off=part.may_break_off,
         mid_character=sheet.cut,
     )
     problems = columns.problems + reject_misfits(book, shape, line, placed.position, cells)

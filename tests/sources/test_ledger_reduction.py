@@ -147,6 +147,22 @@ def test_a_sheet_a_year():
     assert [problem.code for problem in result.problems] == ["sheet-skipped"]
 
 
+def test_a_merged_project_holds_for_its_lines():
+    rows = [
+        ["项目名称", "年度", "污染物", "核定减排量(吨)"],
+        ["示例锅炉", 2023, "NOx", 10],
+        [None, None, "VOCs", 2.5],
+        ["示例水厂", 2023, "COD", 7],
+    ]
+    result = read(xlsx({"台账": rows}, {"台账": ["A2:A3", "B2:B3"]}))
+    assert amounts(result) == [
+        ["示例锅炉", "reduction_nox_recognised", 10.0],
+        ["示例锅炉", "reduction_voc_recognised", 2.5],
+        ["示例水厂", "reduction_cod_recognised", 7.0],
+    ]
+    assert codes(read(xlsx({"台账": rows}))) == {"time-missing": 1}
+
+
 def test_a_title_with_two_years_tells_none():
     assert codes(text("2022年上报、2023年核定台账", "项目编号,核定NOx减排量(t)", "P1,10")) == {
         "time-missing": 1

@@ -144,6 +144,13 @@ def test_the_outlet_stands_in_the_title(title, site):
     assert codes(result) == {"summary-row": 1}
 
 
+def test_a_block_of_facts_above_the_header_is_no_header():
+    result = text(
+        "时间,2026年9月,企业,某厂", "排口编号:CPDA001", "监测时间,含氧量(%)", "2026-09-22 18~19,8.7"
+    )
+    assert values(result) == {("CPDA001", "flue_o2"): 8.7}
+
+
 def test_an_outlet_that_is_named_nowhere_refuses_the_export():
     with pytest.raises(DeliveryRefusedError, match="layout-unknown"):
         text("九月小时数据", "监测时间,含氧量(%)", "2026-09-22 18~19,8.7")
@@ -224,10 +231,40 @@ def test_columns_of_marks_below_a_merged_factor():
 
 def test_a_header_that_stands_again_on_every_page():
     result = text(
-        "排口编号,监测时间,pH", "W1,2026-09-22 18,7.1", "排口编号,监测时间,pH", "W1,2026-09-22 19,7.2"
+        "排口编号,监测时间,pH", "W1,2026-09-22 18,7.1", "排口编号,监测时间,pH", "W1,2026-09-22 19,7.2", "W1,x"
     )
+    assert result.readings[["row", "value"]].values.tolist() == [[2, 7.1], [4, 7.2]]
+    assert (result.cells_in, result.blank, len(result.rejects)) == (2, 0, 0)
+
+
+def test_a_heading_word_in_a_label_column_alone_is_no_header():
+    result = text("排口编号,监测时间,pH", "W1,监测时间,7.1", "W1,2026-09-22 19,7.2")
     assert codes(result) == {"header-repeated": 1}
-    assert result.readings["value"].tolist() == [7.1, 7.2]
+    assert values(result) == {("W1", "ph"): 7.2}
+
+
+def test_tables_below_each_other_are_read_each_under_its_own_header():
+    rows = [
+        ["示例厂小时数据"],
+        ["监控点名称：1号炉排口"],
+        ["监测时间", "颗粒物", None, "含氧量(%)"],
+        [None, "浓度(mg/m3)", "折算(mg/m3)", None],
+        ["2026-09-22 18~19", 4.4, 4.6, 8.7],
+        ["平均值", 4.4, 4.6, 8.7],
+        ["监控点名称：污水总排口"],
+        ["监测时间", "pH", "COD(mg/L)"],
+        ["2026-09-22 18~19", 7.1, 20],
+    ]
+    result = read(xlsx({"数据": rows}, {"数据": ["B3:C3"]}))
+    assert values(result) == {
+        ("1号炉排口", "flue_dust"): 4.4,
+        ("1号炉排口", "flue_dust_norm"): 4.6,
+        ("1号炉排口", "flue_o2"): 8.7,
+        ("污水总排口", "ph"): 7.1,
+        ("污水总排口", "cod"): 20.0,
+    }
+    assert result.readings["row"].tolist() == [5, 5, 5, 9, 9]
+    assert codes(result) == {"summary-row": 3}
 
 
 def test_tabs_and_semicolons_separate_as_well():
