@@ -15,10 +15,9 @@ import numpy as np
 import pandas as pd
 
 from quality.engine import run as run_expectations
-from quality.judge import judge, judged_frame
+from quality.judge import judge, judged_frame, terms
 from quality.suites import suite_for
-from vocabulary.parameters import parameters
-from vocabulary.reading import PERIODS, as_readings
+from vocabulary.reading import as_readings
 
 SOURCE = "air-quotsoft"
 TYPICAL = {"pm2_5": 50.0, "pm10": 90.0, "so2": 20.0, "no2": 40.0, "o3": 80.0, "co": 1.0, "aqi": 80.0}
@@ -26,20 +25,25 @@ FAILING = (-9999.0, -3.0, 1e9)
 
 
 def batch(n: int, *, failing: float, deliveries: int, seed: int = 20260401) -> pd.DataFrame:
-    """Make n hourly air readings of 1,600 stations, a share of them failing three ways."""
+    """Make n hourly air readings of 1,600 stations, a share of them failing three ways.
+
+    The suite of SOURCE judges them: twelve expectations and the checks of deliveries.
+    """
     rng = np.random.default_rng(seed)
     names = np.array(list(TYPICAL), dtype=object)
-    which = rng.integers(0, len(names), n)
-    value = np.array(list(TYPICAL.values()))[which] * (0.8 + 0.2 * rng.random(n))
+    stations = np.array([f"{1001 + k}A" for k in range(1600)], dtype=object)
+    # every station, item and hour once, in the order of the national files
+    which = np.arange(n) // len(stations) % len(names)
+    value = np.round(np.array(list(TYPICAL.values()))[which] * (0.8 + 0.2 * rng.random(n)), 1)
+    value = np.where(names[which] == "aqi", np.round(value), value)
     bad = rng.random(n) < failing
     value[bad] = rng.choice(FAILING, int(bad.sum()))
-    stations = np.array([f"{1001 + k}A" for k in range(1600)], dtype=object)
     hour = np.arange(n) // (len(stations) * len(names))
     frame = as_readings(
         pd.DataFrame(
             {
                 "district": "bench",
-                "site": stations[rng.integers(0, len(stations), n)],
+                "site": stations[np.arange(n) % len(stations)],
                 "parameter": names[which],
                 "period": "1h",
                 "observed_at": pd.Timestamp("2025-01-01") + pd.to_timedelta(hour, unit="h"),
@@ -70,9 +74,8 @@ def _seconds(work: Callable[[], object], runs: int) -> float:
 def _row_ids(readings: pd.DataFrame) -> object:
     frame = judged_frame(readings)
     suite = suite_for(SOURCE)
-    terms = {"parameters": list(parameters()), "periods": list(PERIODS)}
     frame["row_id"] = frame.index
-    return run_expectations(frame, suite.expectations, terms, id_column="row_id")
+    return run_expectations(frame, suite.expectations, terms(), id_column="row_id")
 
 
 def run(*, runs: int = 3, peer: bool = True) -> list[dict[str, Any]]:

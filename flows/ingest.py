@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
+from flows.facts import expected_of, facts_of
 from flows.gather import BATCH_BYTES, BATCH_FILES, Gathered, Pending
 from flows.run import Run, SourceReport
+from quality.batch import Expected
 from quality.judge import Judgement, Refusal, judge
 from quality.results import write_results
 from sources.catalogue import read_delivery
@@ -22,6 +24,22 @@ from vocabulary.reading import empty_readings, empty_rejects
 from vocabulary.reasons import DeliveryRefusedError, reasons
 from warehouse.load import Unit, known_units, load_batch
 from warehouse.verify import COUNTS
+
+#: deliveries of a batch that are named for one reason; the rest are counted
+_TOLD = 3
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A batch as read and judged: one unit a delivery, the verdict, every rejected cell, remarks.
+
+    `delivery` in the frames is the place of the delivery in `units`.
+    """
+
+    units: list[Unit]
+    judged: Judgement
+    away: pd.DataFrame
+    problems: list[str]
 
 
 def batches(gathered: Gathered) -> Iterator[list[Pending]]:
@@ -44,23 +62,10 @@ def batches(gathered: Gathered) -> Iterator[list[Pending]]:
 
 def ingest(run: Run, district: District, source: Source, batch: list[Pending], report: SourceReport) -> None:
     """Read, judge and load a batch; what is refused is written to the ledger with its reason."""
-    zone = LandingZone(run.landing)
-    units: list[Unit] = []
-    read: list[ReadResult] = []
-    for item in batch:
-        unit, result = _read(run, zone, item)
-        units.append(unit)
-        read.append(result)
-        report.findings += [
-            f"{unit.name}: {problem.zh} / {problem.en}"
-            for problem in result.problems
-            if reasons()[problem.code].severity != "note"
-        ]
-    readings, rejects = _together(read)
-    readings, rejects = register(readings, district.sites), register(rejects, district.sites)
-    judged = judge(readings, source=source.key)
-    units = [_refused(unit, judged.refused.get(place)) for place, unit in enumerate(units)]
-    away = _away(judged, rejects)
+    found = examine(run, district, source, batch)
+    units, judged, away = found.units, found.judged, found.away
+    report.findings += found.problems
+    _tell(report, judged)
     if not run.dry_run:
         folder = run.settings.home / "quality" / district.key / source.key
         write_results(judged, folder / f"{batch[0].partition or 'undated'}-{units[0].sha256[:12]}.json")
@@ -81,6 +86,59 @@ def ingest(run: Run, district: District, source: Source, batch: list[Pending], r
         )
         report.loaded += unit.state == "loaded"
         report.refused += unit.state == "refused"
+
+
+def _judged(
+    run: Run, source: Source, units: list[Unit], read: list[ReadResult], readings: pd.DataFrame
+) -> Judgement:
+    """Judge a batch with what is known of its deliveries; a ledger that is not there yet expects nothing."""
+    expected: dict[int, Expected] = {}
+    if run.warehouse.exists():
+        with run.warehouse.read() as connection:
+            expected = expected_of(connection, units, run.run_date)
+    facts = {place: facts_of(result, expected.get(place)) for place, result in enumerate(read)}
+    return judge(readings, source=source.key, deliveries=[unit.name for unit in units], facts=facts)
+
+
+def _tell(report: SourceReport, judged: Judgement) -> None:
+    """Put what a person should know of loaded deliveries among the findings; of many like it, the first few."""
+    warned = [
+        remark
+        for remark in judged.remarks
+        if remark.severity == "warn" and remark.delivery not in judged.refused
+    ]
+    for code in dict.fromkeys(remark.code for remark in warned):
+        of_code = [remark for remark in warned if remark.code == code]
+        report.findings += [
+            f"{judged.deliveries[remark.delivery]}: {remark.zh} / {remark.en}" for remark in of_code[:_TOLD]
+        ]
+        if len(of_code) > _TOLD:
+            rest = len(of_code) - _TOLD
+            report.findings.append(
+                f"{code}: 另有 {rest} 份同样，见质控结果页 / {rest} more deliveries alike, see the quality pages"
+            )
+
+
+def examine(run: Run, district: District, source: Source, batch: list[Pending]) -> Examined:
+    """Read and judge a batch of landed deliveries of one source; nothing is written."""
+    zone = LandingZone(run.landing)
+    units: list[Unit] = []
+    read: list[ReadResult] = []
+    problems: list[str] = []
+    for item in batch:
+        unit, result = _read(run, zone, item)
+        units.append(unit)
+        read.append(result)
+        problems += [
+            f"{unit.name}: {problem.zh} / {problem.en}"
+            for problem in result.problems
+            if reasons()[problem.code].severity != "note"
+        ]
+    readings, rejects = _together(read)
+    readings, rejects = register(readings, district.sites), register(rejects, district.sites)
+    judged = _judged(run, source, units, read, readings)
+    units = [_refused(unit, judged.refused.get(place)) for place, unit in enumerate(units)]
+    return Examined(units, judged, _away(judged, rejects), problems)
 
 
 def _read(run: Run, zone: LandingZone, item: Pending) -> tuple[Unit, ReadResult]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from flows.facts import facts_of
 from quality.judge import judge
 from sources.delivery import Delivery, delivery_name
 from sources.encoding import MAX_BYTES
@@ -68,7 +69,7 @@ def _record(found: Sniffed) -> dict[str, object]:
     confidence, problems = found.confidence, list(found.problems)
     result, accepted = found.result, pd.DataFrame()
     if result is not None and found.source is not None and len(result.readings):
-        judged = judge(result.readings, source=found.source)
+        judged = judge(result.readings, source=found.source, facts={0: facts_of(result)})
         accepted = judged.accepted
         for refusal in judged.refused.values():
             confidence = round(confidence * _REFUSED, 2)

@@ -15,17 +15,31 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from quality.deliveries import Batch, Finding, Refusal, findings, refusals
+from quality.batch import Batch, DeliveryFacts, Finding
+from quality.deliveries import Refusal, Remark, findings, refusals, remarks
 from quality.engine import JudgementError, Outcome, run
 from quality.suites import JUDGED_COLUMNS, Suite, ranges, suite_for
 from vocabulary.parameters import parameters
-from vocabulary.reading import PERIODS, READING_DTYPES, REJECT_DTYPES
+from vocabulary.reading import CENSORS, CHANNELS, PERIODS, READING_DTYPES, REJECT_DTYPES
 
-__all__ = ["Judgement", "JudgementError", "Refusal", "judge", "judged_frame"]
+__all__ = [
+    "DeliveryFacts",
+    "Judgement",
+    "JudgementError",
+    "Refusal",
+    "Remark",
+    "judge",
+    "judged_frame",
+    "terms",
+]
 
 Floats = npt.NDArray[np.float64]
+Truths = npt.NDArray[np.bool_]
 
-_TEXT = ("site", "parameter", "period")
+_TEXT = ("site", "parameter", "period", "channel", "censor")
+
+#: where a flagged row stands, and the code it was flagged with
+_FLAGGED = ("site", "parameter", "period", "observed_at", "sheet", "row", "column")
 
 
 @dataclass(frozen=True)
@@ -43,8 +57,15 @@ class Judgement:
     quarantined
         One row a rejected reading: REJECT_DTYPES and `delivery`, in the order of the batch.
         Readings of a refused delivery are in neither of the two.
+    flagged
+        One row a flag: delivery, site, parameter, period, observed_at, sheet, row, column, code. The reading is accepted
+        all the same; a row may have more than one flag.
     refused
         Delivery number -> (code, zh, en).
+    remarks
+        What the checks that refuse nothing say, by delivery; those of severity warn are for a person.
+    facts
+        What was known of each delivery beside its readings.
     results
         One record an expectation or delivery check, plain data, in suite order.
     counts
@@ -57,7 +78,10 @@ class Judgement:
     deliveries: tuple[str, ...]
     accepted: pd.DataFrame
     quarantined: pd.DataFrame
+    flagged: pd.DataFrame
     refused: dict[int, Refusal]
+    remarks: list[Remark]
+    facts: tuple[DeliveryFacts, ...]
     results: list[dict[str, Any]]
     counts: pd.DataFrame
 
@@ -103,6 +127,16 @@ def _range_position(value: Floats, lower: Floats, upper: Floats) -> Floats:
     return position
 
 
+def terms() -> dict[str, Any]:
+    """Return the values that expectations of suites.toml name with ``$PARAMETER``."""
+    return {
+        "parameters": list(parameters()),
+        "periods": list(PERIODS),
+        "channels": list(CHANNELS),
+        "censors": list(CENSORS),
+    }
+
+
 def judged_frame(readings: pd.DataFrame) -> pd.DataFrame:
     """Return the frame that the suites see: text as categories, helper columns beside the value.
 
@@ -116,8 +150,9 @@ def judged_frame(readings: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         n rows, index 0..n-1, columns JUDGED_COLUMNS. `range_position` is where the value stands in the physical range of its
         parameter and period (0 at the lower, 1 at the upper end; NaN where the range or the value is
-        missing), `outside_value` is the value where it is not within that range, else NaN, and
-        `zero_floor` is 0 where the parameter cannot be negative, else NaN.
+        missing), `outside_value` is the value where it is not within that range, else NaN,
+        `zero_floor` is 0 where the parameter cannot be negative, else NaN; `aqi_fraction` is what an AQI has beyond a
+        whole number, NaN for other parameters.
     """
     coded = {name: _codes(readings[name]) for name in _TEXT}
     limits = ranges()
@@ -137,6 +172,9 @@ def judged_frame(readings: pd.DataFrame) -> pd.DataFrame:
     position = _range_position(data["value"], low, upper[at_parameter, at_period])
     data["range_position"] = position
     data["outside_value"] = np.where((position >= 0) & (position <= 1), np.nan, data["value"])
+    is_aqi = np.array([text == "aqi" for text in coded["parameter"][1]])[coded["parameter"][0]]
+    data["aqi_fraction"] = np.full(len(readings), np.nan)
+    data["aqi_fraction"][is_aqi] = data["value"][is_aqi] % 1.0
     return pd.DataFrame({name: data[name] for name in JUDGED_COLUMNS}, index=range(len(readings)))
 
 
@@ -215,6 +253,30 @@ def _records(
     return records
 
 
+def _flagged(
+    readings: pd.DataFrame, outcomes: Sequence[Outcome], accepted: Truths, delivery: npt.NDArray[np.int64]
+) -> pd.DataFrame:
+    """Return the accepted rows that an expectation of severity flag names, in its order."""
+    parts = []
+    for outcome in outcomes:
+        if outcome.expectation.severity == "flag":
+            rows = outcome.rows[accepted[outcome.rows]]
+            named = readings.loc[rows, list(_FLAGGED)].assign(code=outcome.expectation.code)
+            named.insert(0, "delivery", delivery[rows])
+            parts.append(named)
+    if not parts:
+        parts = [readings.loc[[], list(_FLAGGED)].assign(code="", delivery=delivery[:0])]
+    return pd.concat(parts, ignore_index=True)[["delivery", *_FLAGGED, "code"]]
+
+
+def _facts(given: Mapping[int, DeliveryFacts] | None, names: tuple[str, ...]) -> tuple[DeliveryFacts, ...]:
+    given = given or {}
+    strange = [number for number in given if not 0 <= number < len(names)]
+    if strange:
+        raise JudgementError(f"facts: delivery {strange[0]} found, but {len(names)} deliveries are judged")
+    return tuple(given.get(number, DeliveryFacts()) for number in range(len(names)))
+
+
 def _rejects(
     readings: pd.DataFrame, codes: npt.NDArray[Any], delivery: npt.NDArray[np.int64]
 ) -> pd.DataFrame:
@@ -233,7 +295,7 @@ def judge(
     *,
     source: str,
     deliveries: Sequence[str] = (),
-    rejected: Mapping[int, int] | None = None,
+    facts: Mapping[int, DeliveryFacts] | None = None,
 ) -> Judgement:
     """Judge a batch of readings row by row, and its deliveries each as a whole.
 
@@ -250,8 +312,9 @@ def judge(
         Source key, e.g. ``air-quotsoft``; selects the suite.
     deliveries
         Names of the deliveries, by number; a delivery may have no reading. Empty: '0', '1', ….
-    rejected
-        Delivery number -> cells its reader has already rejected; they count as failing in `mostly-bad`.
+    facts
+        Delivery number -> what is known beside its readings: cells, what its reader turned away, its issue, what the
+        ledger expects. What is not given is not judged.
 
     Returns
     -------
@@ -275,14 +338,9 @@ def judge(
     outcomes = [Outcome(item, 0, nothing, success=True) for item in suite.expectations]
     if len(frame):
         used = {name for item in suite.expectations for name in item.columns}
-        terms = {"parameters": list(parameters()), "periods": list(PERIODS)}
-        outcomes = run(frame[[name for name in frame.columns if name in used]], suite.expectations, terms)
+        outcomes = run(frame[[name for name in frame.columns if name in used]], suite.expectations, terms())
     verdict, codes = _row_codes(outcomes, len(frame))
-    elsewhere = np.zeros(len(names), dtype=np.int64)
-    for number, cells in (rejected or {}).items():
-        if not 0 <= number < len(names):
-            raise JudgementError(f"rejected: delivery {number} found, but {len(names)} deliveries are judged")
-        elsewhere[number] = cells
+    known = _facts(facts, names)
     found = findings(
         Batch(
             n=len(names),
@@ -297,7 +355,7 @@ def judge(
             ranged=frame["range_position"].notna().to_numpy() | (verdict != 0),
             code=verdict,
             codes=codes,
-            elsewhere=elsewhere,
+            facts=known,
         ),
         suite.checks,
     )
@@ -324,7 +382,10 @@ def judge(
         deliveries=names,
         accepted=accepted,
         quarantined=_rejects(readings[bad], np.array(codes, dtype=object)[verdict[bad]], delivery[bad]),
+        flagged=_flagged(readings, outcomes, good, delivery),
         refused=refused,
+        remarks=remarks(found),
+        facts=known,
         results=_records(outcomes, suite, found, delivery, names),
         counts=counts,
     )

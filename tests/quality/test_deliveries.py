@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-import numpy as np
 import pandas as pd
 import pytest
 
 from quality.judge import judge
-from vocabulary.reading import as_readings
 
-REAL = Path(os.environ.get("ECOPLAN_REALDATA", Path(__file__).parents[3] / "shared" / "data"))
 HOURS = pd.date_range("2025-03-01", periods=400, freq="h")
 
 
@@ -140,54 +134,3 @@ def test_one_lying_delivery_does_not_touch_its_neighbours(make):
     assert set(judgement.accepted["delivery"]) == {0}
     assert judgement.counts["refused"].tolist() == [False, True]
     assert judgement.counts["accepted"].tolist() == [80, 0]
-
-
-def readings_of(long, period):
-    """Complete a frame of site, observed_at, parameter and value to readings."""
-    rest = {"raw": "", "censor": "", "provider_flag": "", "channel": "automatic", "sheet": "", "column": ""}
-    full = long.dropna(subset=["value"]).replace({"parameter": AIR_NAMES})
-    return as_readings(full.assign(district="x", period=period, detection_limit=np.nan, row=1, **rest))
-
-
-def found(name):
-    path = REAL / name
-    if not path.exists():
-        pytest.skip(f"{name} is not under ECOPLAN_REALDATA ({REAL.name})")
-    return path
-
-
-AIR_NAMES = {
-    "AQI": "aqi",
-    "PM2.5": "pm2_5",
-    "PM10": "pm10",
-    "SO2": "so2",
-    "NO2": "no2",
-    "CO": "co",
-    "O3": "o3",
-}
-
-
-@pytest.mark.realdata
-def test_the_mislabelled_city_file_is_refused_whole():
-    paths = sorted(found("mislabelled").glob("*.csv"))
-    assert paths
-    for path in paths:
-        wide = pd.read_csv(path, parse_dates=["日期"]).rename(columns={"日期": "observed_at", "城市": "site"})
-        long = wide.melt(["site", "observed_at"], list(AIR_NAMES), var_name="parameter")
-        judgement = judge(readings_of(long, "1d"), source="air-city-daily", deliveries=[path.name])
-        assert judgement.refused[0].code == "columns-lie"
-        assert judgement.accepted.empty
-
-
-@pytest.mark.realdata
-@pytest.mark.parametrize("day", ["20190220", "20190531", "20190823"])
-def test_a_real_national_day_is_accepted_to_the_last_cell(day):
-    wide = pd.read_csv(found("air_quotsoft/national") / f"china_sites_{day}.csv")
-    wide = wide[wide["type"].isin(list(AIR_NAMES))]
-    long = wide.rename(columns={"type": "parameter"}).melt(["date", "hour", "parameter"], var_name="site")
-    hour = pd.to_timedelta(long["hour"] - 1, unit="h")
-    readings = readings_of(long.assign(observed_at=pd.Timestamp(day) + hour), "1h")
-    judgement = judge(readings, source="air-quotsoft", deliveries=[day])
-    assert not judgement.refused
-    assert judgement.quarantined.empty
-    assert len(judgement.accepted) == len(readings) > 1000

@@ -8,12 +8,10 @@ import pytest
 
 from quality import judge as judge_module
 from quality.engine import JudgementError, run
-from quality.judge import judge, judged_frame
+from quality.judge import judge, judged_frame, terms
 from quality.suites import RowExpectation, suite_for
-from vocabulary.parameters import parameters
-from vocabulary.reading import PERIODS
 
-TERMS = {"parameters": list(parameters()), "periods": list(PERIODS)}
+TERMS = terms()
 
 
 def expectation(kind, **args):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from quality.judge import JudgementError, judge
+from quality.judge import DeliveryFacts, JudgementError, judge
 from vocabulary.reading import READING_DTYPES, REJECT_DTYPES, empty_readings
 
 ROWS = st.fixed_dictionaries(
@@ -146,10 +146,20 @@ def test_an_expectation_that_only_warns_keeps_its_rows(make, monkeypatch):
     assert judgement.quarantined["code"].tolist() == ["sentinel"]
 
 
-def test_cells_that_the_reader_rejected_count_as_failing(make):
+def test_damaged_cells_that_the_reader_turned_away_count_as_failing(make):
     rows = make([{}] * 30)
-    assert not judge(rows, source="air-quotsoft", rejected={0: 30}).refused
-    assert judge(rows, source="air-quotsoft", rejected={0: 31}).refused[0].code == "mostly-bad"
+
+    def refused(rejected):
+        return judge(rows, source="air-quotsoft", facts={0: DeliveryFacts(rejected=rejected)}).refused
+
+    assert not refused({"not-a-number": 20, "line-too-short": 10})
+    assert refused({"not-a-number": 20, "line-too-short": 11})[0].code == "mostly-bad"
+
+
+def test_cells_that_a_layout_turns_away_by_its_rules_speak_against_nothing(make):
+    by_rule = dict.fromkeys(["field-not-taken", "summary-row", "column-unknown", "time-missing"], 1000)
+    facts = {0: DeliveryFacts(cells_in=4030, rejected=by_rule)}
+    assert not judge(make([{}] * 30), source="outlet-hourly", facts=facts).refused
 
 
 def test_a_parameter_without_a_range_is_accepted_with_a_warning(make, monkeypatch):
@@ -177,9 +187,9 @@ def test_a_delivery_number_beyond_the_names_is_an_error(make):
         judge(make([{"delivery": -1}]), source="air-quotsoft")
 
 
-def test_rejected_cells_of_a_delivery_that_is_not_there_are_an_error(make):
-    with pytest.raises(JudgementError, match="rejected: delivery 3 found, but 1 deliveries"):
-        judge(make([{}]), source="air-quotsoft", rejected={3: 1})
+def test_facts_of_a_delivery_that_is_not_there_are_an_error(make):
+    with pytest.raises(JudgementError, match="facts: delivery 3 found, but 1 deliveries"):
+        judge(make([{}]), source="air-quotsoft", facts={3: DeliveryFacts()})
 
 
 def test_a_missing_column_is_named(make):
