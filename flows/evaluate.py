@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Table, delete, select
@@ -17,6 +18,7 @@ from indicators.emission_days import judge_outlet_days
 from indicators.emission_hours import judge_outlet_hours
 from indicators.registry import Registry, load_standards
 from indicators.water_class import classify_samples
+from indicators.water_dry import DRY, NOT_MEASURED, dry_sections
 from indicators.water_evaluation import evaluate_sections
 from quality.provider_flags import usable
 from vocabulary.clock import now_utc
@@ -194,8 +196,33 @@ def section_readings(
     readings = recall_readings(
         connection, district=district.key, start=start, end=end, sites=sites, as_of=as_of
     )
-    readings = readings[readings["parameter"] != "water_class"]
+    readings = readings[~readings["parameter"].isin(NOT_MEASURED)]
     return readings[usable(readings, use)].reset_index(drop=True)
+
+
+def section_dry(
+    connection: Connection,
+    district: District,
+    sites: list[str],
+    start: datetime,
+    end: datetime,
+    *,
+    as_of: datetime | None = None,
+) -> pd.DataFrame:
+    """Return the months in which sections had no water to sample, with the word that says so."""
+    of = partial(
+        recall_readings, connection, district=district.key, start=start, end=end, sites=sites, as_of=as_of
+    )
+    # hardly a month is dry: the other readings are only needed where one is
+    found = of(parameters=[DRY])
+    return dry_sections(found if found.empty else of())
+
+
+def single_samplings(readings: pd.DataFrame) -> pd.DataFrame:
+    """Leave out figures of a month, and manual samplings dated by the day where an automatic reading stands."""
+    keys = pd.MultiIndex.from_frame(readings[["site", "observed_at"]])
+    beside = (readings["channel"] == "manual") & keys.isin(keys[readings["channel"] == "automatic"])
+    return readings[(readings["period"] != "1mo") & ~beside].reset_index(drop=True)
 
 
 def _water(
@@ -211,7 +238,7 @@ def _water(
     sections = sections[sections["site"].isin(sites)]
     days = (span.start, span.end)
     readings = section_readings(connection, district, sites, *days, use="real-time-class")
-    samples = classify_samples(readings, sections, registry=registry, mode="real-time")
+    samples = classify_samples(single_samplings(readings), sections, registry=registry, mode="real-time")
     samples = samples.assign(
         period_kind="sample",
         period=samples["observed_at"].dt.strftime("%Y-%m-%dT%H:%M"),
@@ -222,7 +249,10 @@ def _water(
         mode="real-time",
     )
     readings = section_readings(connection, district, sites, *days, use="evaluation")
-    monthly = [evaluate_sections(readings, sections, str(month), registry=registry) for month in span.months]
+    dry = section_dry(connection, district, sites, *days)
+    monthly = [
+        evaluate_sections(readings, sections, str(month), registry=registry, dry=dry) for month in span.months
+    ]
     rows = pd.concat(
         [
             _section_rows(district, samples),
@@ -262,7 +292,8 @@ def _water_year(
     sections = sections[sections["site"].isin(sites)]
     start, end = datetime(year, 1, 1), datetime(year + 1, 1, 1)
     readings = section_readings(connection, district, sites, start, end, use="evaluation")
-    results = evaluate_sections(readings, sections, str(year), registry=registry)
+    dry = section_dry(connection, district, sites, start, end)
+    results = evaluate_sections(readings, sections, str(year), registry=registry, dry=dry)
     scope = scope_of(section_results, district, start, end, sites=sites, kinds=["year"])
     rows = _section_rows(district, _periodic(results, "year"))
     done.add(
