@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from quality.flags.rules import Kind
 from quality.flags.verdicts import Bools, Floats, Ints
@@ -18,6 +20,8 @@ from quality.flags.verdicts import Bools, Floats, Ints
 SERIES: tuple[str, ...] = ("parameter", "period", "channel", "district", "site")
 
 _MICROSECOND = timedelta(microseconds=1)
+#: runs of words are used where they hold this many rows on average
+_ROWS_A_RUN = 8
 _LARGEST = np.iinfo(np.int64).max
 
 
@@ -144,6 +148,17 @@ def arrange(
     return Points(kinds, bounds, key, span, tick, value, low, places), rows
 
 
+def _runs(column: pd.Series) -> tuple[Ints, pd.Series] | None:
+    """Return where the runs of equal words end and the word of each; None where there are too many runs."""
+    if not isinstance(column.dtype, pd.StringDtype) or column.dtype.storage != "pyarrow" or not len(column):
+        return None
+    words = pa.chunked_array(column.array.__arrow_array__()).combine_chunks()
+    encoded = pc.run_end_encode(words)
+    if len(encoded.values) > len(column) // _ROWS_A_RUN:
+        return None
+    return encoded.run_ends.to_numpy().astype(np.int64), pd.Series(encoded.values.to_pandas())
+
+
 def _codes(column: pd.Series) -> tuple[Ints, list[Any]]:
     """Return a code a row and the words; missing words share the last code."""
     codes, words = pd.factorize(column)
@@ -154,11 +169,31 @@ def _codes(column: pd.Series) -> tuple[Ints, list[Any]]:
 
 
 def _series(readings: pd.DataFrame, groups: Mapping[str, str] | None) -> tuple[Ints, tuple[Kind, ...], Ints]:
-    """Return the code kind * places + place of every row, the kinds, and the group of every place."""
+    """Return the code kind * places + place of every row, the kinds, and the group of every place.
+
+    A frame in order of series says the same words for thousands of rows: then a run stands for its rows.
+    """
+    columns = {name: readings[name] for name in SERIES}
+    runs = {name: _runs(column) for name, column in columns.items()}
+    found = [run for run in runs.values() if run is not None]
+    if len(found) == len(SERIES):
+        ends = np.unique(np.concatenate([run[0] for run in found]))
+        columns = {
+            name: run[1].iloc[np.searchsorted(run[0], ends)] for name, run in zip(runs, found, strict=True)
+        }
+        code, kinds, places = _coded(columns, groups)
+        return np.repeat(code, np.diff(ends, prepend=0)), kinds, places
+    return _coded(columns, groups)
+
+
+def _coded(
+    columns: Mapping[str, pd.Series], groups: Mapping[str, str] | None
+) -> tuple[Ints, tuple[Kind, ...], Ints]:
+    """Return the code of every row, the kinds and the groups, as `_series` does."""
     words: list[list[Any]] = []
     code: npt.NDArray[np.int64] | int = 0
     for name in SERIES[:3]:
-        codes, known = _codes(readings[name])
+        codes, known = _codes(columns[name])
         code = code * len(known) + codes
         words.append(known)
     sizes = [len(known) for known in words]
@@ -168,8 +203,8 @@ def _series(readings: pd.DataFrame, groups: Mapping[str, str] | None) -> tuple[I
     compact[present] = np.arange(len(present))
     picked = [np.unravel_index(number, sizes) for number in present]
     kinds = tuple((str(words[0][a]), str(words[1][b]), str(words[2][c])) for a, b, c in picked)
-    districts, district_words = _codes(readings["district"])
-    sites, site_words = _codes(readings["site"])
+    districts, district_words = _codes(columns["district"])
+    sites, site_words = _codes(columns["site"])
     places = max(len(district_words) * len(site_words), 1)
     code = compact[combined] * places + districts * len(site_words) + sites
     return np.asarray(code, dtype=np.int64), kinds, _groups(district_words, site_words, groups)

@@ -171,3 +171,18 @@ def test_every_reading_has_one_verdict_per_test(rows):
 def test_what_the_provider_says_is_not_looked_at():
     frame = dense(3)
     assert_frame_equal(flag(frame.assign(provider_flag="维护")), flag(frame))
+
+
+def test_words_of_any_kind_and_in_any_pieces_name_the_same_series():
+    rng = np.random.default_rng(1)
+    one = dense(5, hours=400).drop_duplicates("observed_at").sort_values("observed_at")
+    other = one.assign(value=rng.permutation(one["value"]), site="B")
+    texts = {"site": "str", "parameter": "str", "district": "str", "period": "str", "channel": "str"}
+    frame = pd.concat([one.astype(texts), other.astype(texts)], ignore_index=True)  # two pieces of arrow text
+    objects = frame.astype(dict.fromkeys(texts, "object"))
+    apart = pd.concat([flag(one), flag(other)], ignore_index=True)
+    assert_frame_equal(flag(frame), apart)
+    assert_frame_equal(flag(objects), apart)
+    # a missing word is a word of its own
+    nameless = frame.assign(site=frame["site"].where(frame["site"] == "B"))
+    assert_frame_equal(flag(nameless), apart)
