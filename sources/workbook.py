@@ -23,13 +23,12 @@ from sources.archive import check_workbook, is_zip
 from sources.assembly import trimmed
 from sources.cells import Cells, IntArray, delimited
 from sources.encoding import decode
+from sources.workbook_bounds import check_legacy, check_zipped
 from vocabulary.reasons import DeliveryRefusedError
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 #: significant digits a spreadsheet shows of a number
 _DIGITS = ".15g"
-#: beyond this a sheet is no export (the format's own limit is 16,384 columns)
-_MAX_CELLS = 20_000_000
 _SEPARATORS = ",\t;"
 #: characters in which a page must show that it is one
 _PAGE_HEAD = 4096
@@ -160,6 +159,9 @@ def _separator(text: str) -> str:
 def _workbook(content: bytes) -> list[Sheet]:
     if is_zip(content):
         check_workbook(content)
+        check_zipped(content)
+    else:
+        check_legacy(content)
     kind = "xlsx" if is_zip(content) else "xls"
     try:
         with CalamineWorkbook.from_object(io.BytesIO(content)) as book:
@@ -168,7 +170,6 @@ def _workbook(content: bytes) -> list[Sheet]:
                 if meta.visible != SheetVisibleEnum.Visible or meta.typ != SheetTypeEnum.WorkSheet:
                     continue
                 sheet = book.get_sheet_by_name(meta.name)
-                _check_size(meta.name, sheet.total_height * sheet.total_width)
                 rows = sheet.to_python(skip_empty_area=False)
                 merged = tuple(Merge(*top, *bottom) for top, bottom in sheet.merged_cell_ranges or ())
                 sheets.append((meta.name, rows, merged))
@@ -180,15 +181,6 @@ def _workbook(content: bytes) -> list[Sheet]:
             raise
         raise _damaged(error) from error
     return [Sheet(name, _cells(rows), merged, kind) for name, rows, merged in sheets if _solid(rows).size]
-
-
-def _check_size(name: str, cells: int) -> None:
-    if cells > _MAX_CELLS:
-        raise DeliveryRefusedError(
-            "file-too-large",
-            f"工作表“{name}”超过 {_MAX_CELLS} 个单元格",
-            f"sheet {name!r} has more than {_MAX_CELLS} cells",
-        )
 
 
 def _damaged(error: BaseException) -> DeliveryRefusedError:
