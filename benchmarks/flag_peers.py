@@ -195,6 +195,10 @@ CAUSES: dict[tuple[str, str], list[tuple[str, str]]] = {
     ],
     ("ioos_qc", "rate"): [
         ("first reading: ours gives 2 (nothing to compare with), ioos_qc 1", "first"),
+        (
+            "after a spike: ours gives 2 (the way back says nothing of this reading), ioos_qc judges it",
+            "spiked",
+        ),
         ("after a missing value: ours takes the reading before it, ioos_qc gives 1", "missing_before"),
         ("after a hole: ours gives 2, ioos_qc takes the slope across it", "hole_before"),
     ],
@@ -227,6 +231,10 @@ def deviations(
     around["head"] = (around["held"] < pd.Timedelta(hours=FLAT[1])) & (
         around["lasts"] >= pd.Timedelta(hours=FLAT[0])
     )
+    noted = ours["spike"].isin([3, 4]) & frame["value"].notna()
+    # the last reading with a value before, a missing one between or not
+    spiked = noted.where(frame["value"].notna()).astype("float").groupby(frame["site"]).ffill()
+    around["spiked"] = (spiked.groupby(frame["site"]).shift() == 1) & (ours.get("rate") == 2)
     rows = []
     for test in theirs:
         mine, its = ours[test].to_numpy(), theirs[test].to_numpy()
@@ -241,8 +249,11 @@ def deviations(
         rows.append(found | {"cause": "equal", "readings": int((~differ).sum())})
         for name, condition in CAUSES.get((peer, test), []):
             here = left & around[condition].to_numpy(dtype=bool)
+            if condition == "head":
+                here &= (mine > its) & (mine >= 3)
             left &= ~here
-            rows.append(found | {"cause": name, "readings": int(here.sum())})
+            if here.any():
+                rows.append(found | {"cause": name, "readings": int(here.sum())})
         rows.append(found | {"cause": "unexplained", "readings": int(left.sum())})
         for at in np.flatnonzero(left)[:3]:
             print(
@@ -295,10 +306,12 @@ def main() -> None:
         print(
             f"{record['name']}: ours {record['ours']:.3f} s, peer {record['peer']:.3f} s, {times:.1f} times"
         )
-    print("\n| peer | test | readings | why |\n|---|---|---|---|")
+    print("\n| peer | test | suspect or bad by ours | readings | why |\n|---|---|---|---|---|")
     for record in records:
         for row in record["deviations"]:
-            print(f"| {row['peer']} | {row['test']} | {row['readings']:,} | {row['cause']} |")
+            print(
+                f"| {row['peer']} | {row['test']} | {row['noted']:,} | {row['readings']:,} | {row['cause']} |"
+            )
 
 
 if __name__ == "__main__":

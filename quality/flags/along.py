@@ -54,12 +54,17 @@ def judge_spike(points: Points, at: slice, rule: Spike) -> Codes:
     return verdict
 
 
-def judge_rate(points: Points, at: slice, rule: Rate) -> Codes:
-    """Judge the change an hour against the reading before (QARTOD rate of change)."""
+def judge_rate(points: Points, at: slice, rule: Rate, spikes: Bools) -> Codes:
+    """Judge the change an hour against the reading before (QARTOD rate of change).
+
+    `spikes` tells which readings of the slice the spike test condemned: the way back from one of them says
+    nothing of the reading that comes after it, which is not evaluated.
+    """
     value, key = points.value[at], points.key[at]
     verdict = np.full(len(value), Verdict.NOT_EVALUATED, dtype=np.int8)
     ticks = np.diff(key)
     near = ticks <= points.at_most(rule.within)
+    near &= ~spikes[:-1]
     change = np.abs(np.diff(value))
     later = verdict[1:]
     later[near] = Verdict.GOOD

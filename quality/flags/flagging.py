@@ -20,12 +20,13 @@ from quality.flags.along import (
 )
 from quality.flags.points import Points, Rows, arrange, slices
 from quality.flags.rules import TEST_KEYS, Kind, Rules, flag_rules
-from quality.flags.verdicts import OVERALL, Codes, Verdict, worst
+from quality.flags.verdicts import OVERALL, Bools, Codes, Verdict, worst
 from vocabulary.reading import KEY
+
+_NONE = timedelta(0)
 
 _ALONG: dict[str, Callable[[Points, slice, Any], Codes]] = {
     "spike": judge_spike,
-    "rate": judge_rate,
     "flat_line": judge_flat_line,
     "isolated": judge_isolated,
     "gap": judge_gap,
@@ -96,9 +97,12 @@ def context(parameter: str, period: str, channel: str, *, rules: Rules | None = 
     """
     chosen = flag_rules() if rules is None else rules
     kind = (parameter, period, channel)
-    near = [table[kind].within for table in _near_tables(chosen) if kind in table]
+    near = [table[kind].within for table in (chosen.spike, chosen.isolated, chosen.gap) if kind in table]
+    if kind in chosen.rate:
+        # the reading before may have been condemned for what stands before it
+        near.append(chosen.rate[kind].within + (chosen.spike[kind].within if kind in chosen.spike else _NONE))
     flat = [chosen.flat_line[kind].reach] if kind in chosen.flat_line else []
-    return max([*near, *flat], default=timedelta(0))
+    return max([*near, *flat], default=_NONE)
 
 
 def as_rows(
@@ -120,14 +124,11 @@ def as_rows(
     return pd.concat(parts, ignore_index=True)
 
 
-def _near_tables(rules: Rules) -> tuple[Mapping[Kind, Any], ...]:
-    return rules.spike, rules.rate, rules.isolated, rules.gap
-
-
 def _longest(rules: Rules) -> timedelta:
     """Return a time that no stated time exceeds."""
-    near = [rule.within for table in _near_tables(rules) for rule in table.values()]
-    return max([*near, *(flat.reach for flat in rules.flat_line.values())], default=timedelta(0))
+    tables: tuple[Mapping[Kind, Any], ...] = (rules.spike, rules.rate, rules.isolated, rules.gap)
+    near = [rule.within for table in tables for rule in table.values()]
+    return max([*near, *(flat.reach for flat in rules.flat_line.values())], default=_NONE)
 
 
 def _ranges(rows: Rows, kinds: tuple[Kind, ...], rules: Rules) -> Codes:
@@ -151,9 +152,19 @@ def _over_points(points: Points, test: str, rules: Rules) -> Codes | None:
     for kind, at in stated.items():
         if test == "neighbours":
             verdict[at] = judge_neighbours(points, kind, table[kind])
+        elif test == "rate":
+            verdict[at] = judge_rate(points, at, table[kind], _spikes(points, kind, at, rules))
         else:
             verdict[at] = _ALONG[test](points, at, table[kind])
     return verdict
+
+
+def _spikes(points: Points, kind: Kind, at: slice, rules: Rules) -> Bools:
+    """Tell which points of a kind the spike test condemns; none where it has no threshold."""
+    rule = rules.spike.get(kind)
+    if rule is None:
+        return np.zeros(at.stop - at.start, dtype=bool)
+    return np.asarray(judge_spike(points, at, rule) >= Verdict.SUSPECT, dtype=bool)
 
 
 def _of_rows(verdict: Codes, rows: Rows) -> Codes:

@@ -146,6 +146,12 @@ def test_the_rate_needs_a_reading_near_before():
     assert verdicts("rate", [0, 1, 2], [10, np.nan, 200]) == [UNKNOWN, MISSING, SUSPECT]
 
 
+def test_the_way_back_from_a_spike_is_nobodys_fault():
+    assert verdicts("rate", range(4), [10, 300, 10, 60]) == [UNKNOWN, BAD, UNKNOWN, SUSPECT]
+    # a step that stays is no spike: up and, later, down are both judged
+    assert verdicts("rate", range(5), [10, 300, 300, 10, 10]) == [UNKNOWN, BAD, GOOD, BAD, GOOD]
+
+
 def test_a_run_is_flat_from_its_first_reading_when_it_lasts_long_enough():
     run = [7.0] * 7  # from 1 to 7 o'clock: six hours
     assert verdicts("flat_line", range(9), [5, *run, 9]) == [GOOD, *[SUSPECT] * 7, GOOD]
@@ -237,7 +243,7 @@ def test_isolated_and_gap_do_not_weigh():
 def test_the_overall_verdict_is_the_worst_of_the_evaluated():
     found = flag(series([0, 1, 2, 20], [10, 600, 10, np.nan]), rules=RULES)
     assert found.loc[1, ["range", "spike", "rate"]].tolist() == [SUSPECT, BAD, BAD]
-    assert found["overall"].tolist() == [GOOD, BAD, BAD, MISSING]
+    assert found["overall"].tolist() == [GOOD, BAD, GOOD, MISSING]
     other = flag(series([0], [10], parameter="co"), rules=RULES)
     assert (other == UNKNOWN).all(axis=None)
 
@@ -261,7 +267,8 @@ def test_infinite_values_and_unknown_times_are_nobodys_neighbour():
     frame = series([0, 1, 2, 3, 4], [10, np.inf, 500, -np.inf, 10])
     found = flag(frame, rules=RULES)
     assert found["spike"].tolist() == [UNKNOWN, UNKNOWN, BAD, UNKNOWN, UNKNOWN]
-    assert found["overall"].tolist() == [GOOD, BAD, BAD, BAD, BAD]
+    # the last hour stands after a spike: its rate is not evaluated
+    assert found["overall"].tolist() == [GOOD, BAD, BAD, BAD, GOOD]
     frame = series([0, 1, 2], [10, 500, 10])
     frame.loc[1, "observed_at"] = pd.NaT
     assert flag(frame, rules=RULES)["spike"].tolist() == [UNKNOWN] * 3
@@ -304,10 +311,9 @@ def test_what_is_not_good_becomes_rows():
         ["range", SUSPECT],
         ["spike", BAD],
         ["rate", BAD],
-        ["rate", BAD],
         ["gap", SUSPECT],
     ]
-    assert rows["observed_at"].dt.hour.tolist() == [1, 1, 1, 2, 0]
+    assert rows["observed_at"].dt.hour.tolist() == [1, 1, 1, 0]
     assert rows["verdict"].dtype == np.int8
 
 
