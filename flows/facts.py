@@ -16,8 +16,11 @@ from warehouse.load import Unit
 from warehouse.schema import deliveries
 
 
-def facts_of(result: ReadResult, expected: Expected | None = None) -> DeliveryFacts:
-    """Return what is known of a delivery as it was read; a time of issue only where it states one."""
+def facts_of(result: ReadResult, partition: str = "", expected: Expected | None = None) -> DeliveryFacts:
+    """Return what is known of a delivery as it was read; a time of issue only where it states one.
+
+    Whoever judges a delivery again (an appeal, a preview) hands in the same, so that the verdict is the same.
+    """
     rejected = (
         result.rejects.groupby("code")["cells"].sum() if len(result.rejects) else pd.Series(dtype="int64")
     )
@@ -26,6 +29,7 @@ def facts_of(result: ReadResult, expected: Expected | None = None) -> DeliveryFa
         blank=result.blank,
         rejected={str(code): int(cells) for code, cells in rejected.items()},
         issued_at=result.issued_at if result.issued_stated else None,
+        until=pd.Period(partition).end_time.ceil("s").to_pydatetime() if partition else None,
         expected=expected,
     )
 

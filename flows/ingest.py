@@ -96,7 +96,10 @@ def _judged(
     if run.warehouse.exists():
         with run.warehouse.read() as connection:
             expected = expected_of(connection, units, run.run_date)
-    facts = {place: facts_of(result, expected.get(place)) for place, result in enumerate(read)}
+    facts = {
+        place: facts_of(result, unit.partition, expected.get(place))
+        for place, (unit, result) in enumerate(zip(units, read, strict=True))
+    }
     return judge(readings, source=source.key, deliveries=[unit.name for unit in units], facts=facts)
 
 

@@ -43,6 +43,8 @@ class DeliveryFacts:
         Code -> cells that the reader turned away.
     issued_at
         When the delivery says that it was issued (Asia/Shanghai); None where it does not say.
+    until
+        End of the day or month that the delivery speaks of; None where it names none.
     expected
         What the ledger expects; None where it holds too little to tell, or the delivery's own time is not over.
     """
@@ -51,6 +53,7 @@ class DeliveryFacts:
     blank: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     issued_at: datetime | None = None
+    until: datetime | None = None
     expected: Expected | None = None
 
 

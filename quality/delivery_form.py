@@ -144,17 +144,24 @@ def _newest(batch: Batch) -> pd.Series:
 
 
 def stale(batch: Batch, check: DeliveryCheck) -> list[Finding]:
-    """Find deliveries whose newest reading is much older than their day of issue."""
+    """Find deliveries whose newest reading is much older than their day of issue.
+
+    A correction is issued long after: where a delivery names the day or month that it speaks of, the newest reading
+    is held against its end.
+    """
     found = []
-    for number, newest in _newest(batch).items():
-        issued = batch.facts[int(str(number))].issued_at
-        days = None if issued is None else (issued - newest) / pd.Timedelta(days=1)
-        if days is not None and days > check.terms["days"]:
-            zh = f"最新监测时间 {newest:%Y-%m-%d %H:%M}，早于发布时间 {issued:%Y-%m-%d %H:%M} {days:.1f} 天（通常不超过 {check.terms['days']:g} 天）"
-            en = f"the newest reading is of {newest:%Y-%m-%d %H:%M}, {days:.1f} days before {issued:%Y-%m-%d %H:%M}, when it was issued (usually at most {check.terms['days']:g})"
-            found.append(
-                Finding(int(str(number)), check, float(days), int(batch.total[int(str(number))]), zh, en)
-            )
+    for place, newest in _newest(batch).items():
+        number = int(str(place))
+        facts = batch.facts[number]
+        if facts.issued_at is None:
+            continue
+        due = min(facts.issued_at, facts.until or facts.issued_at)
+        days = float((due - newest) / pd.Timedelta(days=1))
+        if days > check.terms["days"]:
+            usual = f"{check.terms['days']:g}"
+            zh = f"最新监测时间 {newest:%Y-%m-%d %H:%M}，早于 {due:%Y-%m-%d %H:%M} {days:.1f} 天（通常不超过 {usual} 天）"
+            en = f"the newest reading is of {newest:%Y-%m-%d %H:%M}, {days:.1f} days before {due:%Y-%m-%d %H:%M} (usually at most {usual})"
+            found.append(Finding(number, check, days, int(batch.total[number]), zh, en))
     return found
 
 
