@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import cli_export
 import cli_listen
+import cli_quarantine
 import cli_sniff
 import cli_warehouse
 from alerts.query import EpisodeNotFoundError, list_episodes, show_episode
@@ -37,7 +38,7 @@ from indicators.registry import NoStandardError, StandardFileError, load_standar
 from reports import terminal
 from sources.catalogue import UnknownSourceError
 from vocabulary.district import DistrictError
-from vocabulary.reasons import reasons
+from warehouse.appeal import AppealError
 from warehouse.engine import Warehouse, WarehouseError
 
 app = typer.Typer(
@@ -48,14 +49,13 @@ app = typer.Typer(
     help="区县“十四五”生态环境规划：导出文件入库、指标进展、断面劣Ⅴ预警 / exports in, indicators and alerts out.",
 )
 alerts_app = typer.Typer(no_args_is_help=True, help="预警事件 / episodes")
-quarantine_app = typer.Typer(no_args_is_help=True, help="隔离区 / quarantine")
 standards_app = typer.Typer(no_args_is_help=True, help="标准 / standards")
 cli_warehouse.register(app)
 cli_export.register(app)
 cli_sniff.register(app)
+cli_quarantine.register(app)
 cli_listen.register(app)
 app.add_typer(alerts_app, name="alerts")
-app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(standards_app, name="standards")
 
 Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
@@ -75,6 +75,7 @@ _USAGE_ERRORS = (
     DistrictError,
     AlertRulesError,
     EpisodeNotFoundError,
+    AppealError,
     NoStandardError,
     StandardFileError,
 )
@@ -327,41 +328,6 @@ def alerts_show(identity: Annotated[int, typer.Argument(help="编号 / id")], as
         _print_json(record)
     else:
         terminal.show_facts(_console(), record)
-
-
-@quarantine_app.command("list")
-def quarantine_list(
-    district: Annotated[str | None, typer.Option(help="区划 / district key")] = None,
-    code: Annotated[str | None, typer.Option(help="原因代码 / reason code")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="条数 / how many")] = 200,
-    as_of: AsOf = None,
-    as_json: Json = False,
-) -> None:
-    """列出隔离的单元格及原因 / list quarantined cells with their reasons."""
-    if code is not None and code not in reasons():
-        raise typer.BadParameter(
-            f"没有原因代码 {code}，已有 / no such reason code, known: {', '.join(sorted(reasons()))}"
-        )
-    with _reading([district] if district else None) as (connection, _):
-        moment = answers.as_of_utc(as_of)
-        records = answers.quarantine_list(connection, district, code=code, limit=limit, as_of=moment)
-    columns = "id district source delivery row column site parameter observed_at raw code reason_zh"
-    _show(records, as_json, columns.split(), "隔离区")
-
-
-@quarantine_app.command("show")
-def quarantine_show(
-    identity: Annotated[int, typer.Argument(help="编号 / id")], as_json: Json = False
-) -> None:
-    """一个隔离单元格的原文与出处 / one quarantined cell: raw text, file, row, column, reason."""
-    with _reading() as (connection, _):
-        records = answers.quarantine_show(connection, identity)
-    if not records:
-        raise typer.BadParameter(f"没有编号 {identity} / no such id: {identity}")
-    if as_json:
-        _print_json(records[0])
-    else:
-        terminal.show_facts(_console(), records[0])
 
 
 @app.command()

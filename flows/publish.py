@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flows.answers_quarantine import quarantine_weeks
 from flows.revisions import publish_revisions
 from flows.run import Run, write_whole
 from reports.overview import overview_html
@@ -13,7 +14,9 @@ def publish(run: Run) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     names = {key: district.name_zh for key, district in run.districts.items()}
     page = folder / "index.html"
-    write_whole(page, overview_html(run.summary.as_dict(), names).encode())
+    with run.warehouse.read() as connection:
+        weeks = quarantine_weeks(connection, list(run.districts))
+    write_whole(page, overview_html(run.summary.as_dict(), names, weeks).encode())
     home = run.settings.home
     if (revisions := publish_revisions(run)) is not None:
         run.summary.places["修订 revisions"] = str(revisions)

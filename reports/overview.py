@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -10,8 +10,14 @@ from jinja2 import Environment
 
 from reports.terminal import STATUS, figure, plain
 
+_STATES = {"open": "待处理", "dismissed": "已驳回"}
+#: weeks of quarantine reasons that the page shows, the newest first
+WEEKS = 8
 
-def overview_html(summary: Mapping[str, Any], names: Mapping[str, str]) -> str:
+
+def overview_html(
+    summary: Mapping[str, Any], names: Mapping[str, str], weeks: Sequence[Mapping[str, Any]] = ()
+) -> str:
     """Return the overview of a run as one HTML page, Chinese first; every text is escaped.
 
     Parameters
@@ -20,6 +26,9 @@ def overview_html(summary: Mapping[str, Any], names: Mapping[str, str]) -> str:
         The run's summary as plain data.
     names
         District key -> Chinese name.
+    weeks
+        What waits in quarantine, counted: `district, source, week, code, state, cells, deliveries, reason_zh,
+        reason_en`, the newest week first; the page shows the newest `WEEKS`.
     """
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.globals |= {"figure": figure, "plain": plain}
@@ -29,4 +38,7 @@ def overview_html(summary: Mapping[str, Any], names: Mapping[str, str]) -> str:
     plans: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for record in summary["indicators"]:
         plans.setdefault((record["district"], record["period"]), []).append(record)
-    return template.render(s=summary, plans=plans, names=names, status=STATUS)
+    newest = sorted({str(record["week"]) for record in weeks}, reverse=True)[:WEEKS]
+    shown = [record for record in weeks if record["week"] in newest]
+    more = {"weeks": shown, "limit": WEEKS, "states": _STATES}
+    return template.render(s=summary, plans=plans, names=names, status=STATUS, **more)
