@@ -74,15 +74,16 @@ def flag(
     points, rows = arrange(readings, groups, _longest(chosen))
     missing = readings["value"].isna().to_numpy()
     verdicts = np.full((len(TEST_KEYS) + 1, len(readings)), Verdict.NOT_EVALUATED, dtype=np.int8)
+    weighs = {test.key for test in chosen.tests if test.weighs}
+    weighty = []
     for number, test in enumerate(TEST_KEYS):
-        if test == "range":
-            verdicts[number, rows.at] = _ranges(rows, points.kinds, chosen)
-        else:
-            over_points = _over_points(points, test, chosen)
-            if over_points is not None:
-                verdicts[number, rows.at] = _of_rows(over_points, rows)
-    weighty = [verdicts[number] for number, test in enumerate(chosen.tests) if test.weighs]
-    verdicts[-1] = worst(weighty)
+        found = _ranges(rows, points.kinds, chosen) if test == "range" else _over_points(points, test, chosen)
+        if found is not None:
+            verdicts[number, rows.at] = found if test == "range" else _of_rows(found, rows)
+            if test in weighs:
+                weighty.append(verdicts[number])
+    if weighty:
+        verdicts[-1] = worst(weighty)
     if missing.any():
         verdicts[:, missing] = Verdict.MISSING
     return pd.DataFrame(verdicts.T, index=readings.index, columns=[*TEST_KEYS, OVERALL])

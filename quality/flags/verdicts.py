@@ -53,9 +53,9 @@ def graded(suspect: Bools, bad: Bools, evaluated: Bools | None = None) -> Codes:
 
 def worst(verdicts: Sequence[Codes]) -> Codes:
     """Return the worst verdict among those that were evaluated; not evaluated where none was."""
-    # not evaluated counts as 0, below good: 0 < good < suspect < bad < missing
+    # not evaluated counts as 0, below good: 0 < good < suspect < bad
     most = np.zeros(len(verdicts[0]), dtype=np.int8)
     for verdict in verdicts:
-        np.maximum(most, np.where(verdict == Verdict.NOT_EVALUATED, np.int8(0), verdict), out=most)
+        np.maximum(most, verdict * (verdict != Verdict.NOT_EVALUATED), out=most)
     most[most == 0] = Verdict.NOT_EVALUATED
     return most
