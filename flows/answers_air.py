@@ -33,6 +33,8 @@ _KEYS = (
     "series",
     "standard",
 )
+#: figures that rest on every pollutant
+_OF_ALL = ("good_days", "good_day_ratio", "heavy_days", "composite_index")
 
 
 def air(
@@ -65,10 +67,24 @@ def air(
     rows += [{"period": period, "parameter": "aqi", **record} for record in _flat(series)]
     rows += _composite(statistics, registry, period)
     known = known_at(as_of)
+    left_out = _left_out(days)
     return [
-        {"district": district.key, **{name: row.get(name) for name in _KEYS}, "known_at": known}
+        {
+            "district": district.key,
+            **{name: row.get(name) for name in _KEYS},
+            "known_at": known,
+            "left_out": left_out.get("" if row["statistic"] in _OF_ALL else row["parameter"], 0),
+        }
         for row in rows
     ]
+
+
+def _left_out(days: pd.DataFrame) -> dict[str, int]:
+    """Return how many hours were left out of a period by parameter; '' is all of them."""
+    # the highest hour of ozone counts the same hours once more
+    days = days[days["parameter"] != "o3_1h_max"]
+    by_parameter = days.groupby("parameter")["left_out"].sum().astype("int64").to_dict()
+    return {str(name): int(count) for name, count in by_parameter.items()} | {"": sum(by_parameter.values())}
 
 
 def _flat(series: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from flows.answers import as_records, bounds, known_at
 from flows.evaluate import registry_of
+from flows.used_readings import divide, with_left_out
 from indicators.emission_days import judge_outlet_days
 from indicators.emission_hours import judge_outlet_hours
 from indicators.emission_summary import LOOK_BACK, outlet_tonnes
@@ -21,7 +22,7 @@ _VERDICTS = ["ok", "exceed_hour", "warn_hour", "excluded"]
 _COLUMNS = (
     "district site name enterprise period parameter hours_judged exceed_hour warn_hour excluded days_judged "
     "exceed_day highest limit clause tonnes tonnes_measured tonnes_substituted open_hours capture_rate "
-    "capture_enough known_at"
+    "capture_enough known_at left_out"
 )
 
 
@@ -43,6 +44,9 @@ def emissions(
         periods=["1h"],
         as_of=as_of,
     )
+    # the provider's marks are judged with the hours, by the standard of the medium: such hours are `excluded`
+    used = divide(connection, district, history, "emissions", marks=False, as_of=as_of)
+    history = used.kept
     span = history[history["observed_at"] >= start]
     hours = judge_outlet_hours(span, district.permit_limits, registry=registry)
     hours = hours[hours["verdict"] != "no-limit"]
@@ -56,6 +60,9 @@ def emissions(
     for name in ("days_judged", "exceed_day"):
         rows[name] = rows[name].fillna(0).astype("int64")
     rows["open_hours"] = rows["open_hours"].astype("Int64")
+    flagged = used.flagged[used.flagged["observed_at"] >= start]
+    rows = with_left_out(rows, flagged.groupby(_KEY).size().rename("left_out"))
+    rows["left_out"] += rows["excluded"]
     return as_records(rows[_COLUMNS.split()])
 
 

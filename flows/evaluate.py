@@ -12,15 +12,14 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, select
 
 from flows.rulebook import Judged, judgement, last_judged, mark_judged
 from flows.run import Run
+from flows.used_readings import day_counts, divide, section_readings, section_samples, with_left_out
 from indicators.air_aqi import daily_aqi
 from indicators.air_days import district_days, station_days
 from indicators.emission_days import judge_outlet_days
 from indicators.emission_hours import judge_outlet_hours
 from indicators.registry import Registry, load_standards
-from indicators.water_class import classify_samples
-from indicators.water_dry import DRY, NOT_MEASURED, dry_sections
+from indicators.water_dry import DRY, dry_sections
 from indicators.water_evaluation import evaluate_sections
-from quality.provider_flags import usable
 from vocabulary.clock import now_utc
 from vocabulary.district import District
 from warehouse import bulk
@@ -182,24 +181,6 @@ def scope_of(
     return scope
 
 
-def section_readings(
-    connection: Connection,
-    district: District,
-    sites: list[str],
-    start: datetime,
-    end: datetime,
-    *,
-    use: str,
-    as_of: datetime | None = None,
-) -> pd.DataFrame:
-    """Return the readings of sections that a use may judge: usable flags, measured items."""
-    readings = recall_readings(
-        connection, district=district.key, start=start, end=end, sites=sites, as_of=as_of
-    )
-    readings = readings[~readings["parameter"].isin(NOT_MEASURED)]
-    return readings[usable(readings, use)].reset_index(drop=True)
-
-
 def section_dry(
     connection: Connection,
     district: District,
@@ -218,13 +199,6 @@ def section_dry(
     return dry_sections(found if found.empty else of())
 
 
-def single_samplings(readings: pd.DataFrame) -> pd.DataFrame:
-    """Leave out figures of a month, and manual samplings dated by the day where an automatic reading stands."""
-    keys = pd.MultiIndex.from_frame(readings[["site", "observed_at"]])
-    beside = (readings["channel"] == "manual") & keys.isin(keys[readings["channel"] == "automatic"])
-    return readings[(readings["period"] != "1mo") & ~beside].reset_index(drop=True)
-
-
 def _water(
     connection: Connection,
     district: District,
@@ -237,8 +211,7 @@ def _water(
     sections = sections_frame(district)
     sections = sections[sections["site"].isin(sites)]
     days = (span.start, span.end)
-    readings = section_readings(connection, district, sites, *days, use="real-time-class")
-    samples = classify_samples(single_samplings(readings), sections, registry=registry, mode="real-time")
+    samples = section_samples(connection, district, sections, *days, registry=registry)
     samples = samples.assign(
         period_kind="sample",
         period=samples["observed_at"].dt.strftime("%Y-%m-%dT%H:%M"),
@@ -248,15 +221,17 @@ def _water(
         reason="",
         mode="real-time",
     )
-    readings = section_readings(connection, district, sites, *days, use="evaluation")
+    used = section_readings(connection, district, sites, *days, use="evaluation")
     dry = section_dry(connection, district, sites, *days)
     monthly = [
-        evaluate_sections(readings, sections, str(month), registry=registry, dry=dry) for month in span.months
+        evaluate_sections(used.kept, sections, str(month), registry=registry, dry=dry)
+        for month in span.months
     ]
+    left_out = used.count_left(["site", "month"]).rename_axis(["site", "period"])
     rows = pd.concat(
         [
             _section_rows(district, samples),
-            *[_section_rows(district, _periodic(results, "month")) for results in monthly],
+            *[_section_rows(district, _periodic(results, "month", left_out)) for results in monthly],
         ],
         ignore_index=True,
     )
@@ -268,8 +243,8 @@ def _water(
 SECTION_KEY = ("district", "site", "period_kind", "period")
 
 
-def _periodic(results: pd.DataFrame, kind: str) -> pd.DataFrame:
-    return results.assign(period_kind=kind, mode="evaluation")
+def _periodic(results: pd.DataFrame, kind: str, left_out: pd.Series) -> pd.DataFrame:
+    return with_left_out(results, left_out).assign(period_kind=kind, mode="evaluation")
 
 
 def _section_rows(district: District, results: pd.DataFrame) -> pd.DataFrame:
@@ -291,11 +266,11 @@ def _water_year(
     sections = sections_frame(district)
     sections = sections[sections["site"].isin(sites)]
     start, end = datetime(year, 1, 1), datetime(year + 1, 1, 1)
-    readings = section_readings(connection, district, sites, start, end, use="evaluation")
+    used = section_readings(connection, district, sites, start, end, use="evaluation")
     dry = section_dry(connection, district, sites, start, end)
-    results = evaluate_sections(readings, sections, str(year), registry=registry, dry=dry)
+    results = evaluate_sections(used.kept, sections, str(year), registry=registry, dry=dry)
     scope = scope_of(section_results, district, start, end, sites=sites, kinds=["year"])
-    rows = _section_rows(district, _periodic(results, "year"))
+    rows = _section_rows(district, _periodic(results, "year", used.count_left(["site"])))
     done.add(
         "section_results",
         replace_derived(connection, section_results, rows, scope=scope, key=SECTION_KEY, now=now),
@@ -320,14 +295,12 @@ def _air(
         parameters=AIR,
         periods=["1h"],
     )
-    hours = hours[usable(hours, "evaluation")]
-    if hours.empty:
-        return
-    by_station = station_days(hours, registry=registry)
+    used = divide(connection, district, hours, "evaluation")
+    by_station = station_days(used.kept, registry=registry)
     by_district = district_days(by_station, stations, registry=registry)
     days = pd.concat([by_station, by_district], ignore_index=True)
     scope = scope_of(air_days, district, span.start, span.end)
-    rows = days.assign(district=district.key)
+    rows = with_left_out(days, day_counts(used)).assign(district=district.key)
     done.add(
         "air_days",
         replace_derived(
@@ -376,6 +349,8 @@ def _outlets(
     hours = recall_readings(
         connection, district=district.key, start=span.start, end=span.end, sites=sites, periods=["1h"]
     )
+    # the provider's marks are judged with the hours, by the standard of the medium
+    hours = divide(connection, district, hours, "emissions", marks=False).kept
     by_hour = judge_outlet_hours(hours, district.permit_limits, registry=registry)
     by_hour = by_hour.assign(period_kind="hour", start=by_hour["observed_at"])
     by_day = judge_outlet_days(hours, district.permit_limits, registry=registry)

@@ -11,11 +11,18 @@ from flows.answers import indicators as indicator_records
 from flows.evaluate import Evaluated, registry_of, scope_of
 from flows.run import Run
 from indicators.plan import evaluate_plan
-from indicators.plan_facts import facts_frame, good_day_ratio, pm2_5_mean, section_facts
+from indicators.plan_facts import (
+    GOOD_DAY_RATIO,
+    PM2_5_MEAN,
+    facts_frame,
+    good_day_ratio,
+    pm2_5_mean,
+    section_facts,
+)
 from indicators.registry import Registry
 from vocabulary.clock import now_utc
 from vocabulary.district import District
-from vocabulary.plan import Plan
+from vocabulary.plan import Feeder, Plan
 from warehouse.derive import replace_derived
 from warehouse.recall import believed, recall_table
 from warehouse.schema import air_days, aqi_days, deliveries, indicator_results, section_results
@@ -41,7 +48,8 @@ def record_indicators(connection: Connection, run: Run, district: District, done
         for year in sorted(judged):
             facts = plan_facts(connection, district, registry, plan, year, run)
             found = evaluate_plan(plan, facts, year=year, as_of_day=run.run_date)
-            rows.append(found.assign(district=district.key))
+            left_out = _left_out(connection, district, plan, year)
+            rows.append(found.assign(district=district.key, left_out=found["indicator"].map(left_out)))
         periods = [str(year) for year in sorted(judged | (on_record - wanted))]
         scope.append(and_(indicator_results.c.plan == plan.id, indicator_results.c.period.in_(periods)))
     # plans that the district has no more
@@ -119,6 +127,31 @@ def plan_facts(
     )
     facts.append(section_facts(plan, results, district.sites, year))
     return facts_frame(facts)
+
+
+def _left_out(connection: Connection, district: District, plan: Plan, year: int) -> dict[int, int]:
+    """Return by indicator how many readings of the year flags left out of what it rests on; 0 for one not monitored."""
+    start, end = datetime(year, 1, 1), datetime(year + 1, 1, 1)
+    days = recall_table(connection, air_days, *scope_of(air_days, district, start, end, sites=[""]))
+    # the highest hour of ozone counts the same hours once more
+    by_parameter = days[days["parameter"] != "o3_1h_max"].groupby("parameter")["left_out"].sum()
+    of_sections = recall_table(
+        connection, section_results, *scope_of(section_results, district, start, end, kinds=["year"])
+    )
+    levels = district.sites[district.sites["kind"] == "section"].set_index("key")["level"]
+    of_level = of_sections.groupby(of_sections["site"].map(levels))["left_out"].sum()
+    return {
+        indicator.number: _sum_left_out(indicator.feeder, by_parameter, of_level)
+        for indicator in plan.indicator
+    }
+
+
+def _sum_left_out(feeder: Feeder, by_parameter: pd.Series, of_level: pd.Series) -> int:
+    if feeder.levels:
+        return int(of_level.reindex(list(feeder.levels)).sum())
+    if feeder.statistic == GOOD_DAY_RATIO:
+        return int(by_parameter.sum())
+    return int(by_parameter.get("pm2_5", 0)) if feeder.statistic == PM2_5_MEAN else 0
 
 
 def in_force_on_its_day(index: pd.DataFrame, registry: Registry) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from flows.day_rules import day_rules
 from flows.evaluate import registry_of
 from indicators.air_days import MEAN_PARAMETERS
 from quality.provider_flags import usable
+from quality.verdict_policy import verdict_policy
 from vocabulary.district import District
 from warehouse.aggregates import flags_delivered
 from warehouse.checks import air_day_failures, sampled_air_days
@@ -32,4 +33,5 @@ def recount_air(connection: Connection, district: District, *, size: int = 12, s
         MEAN_PARAMETERS,
         sites[sites["kind"] == "station"]["key"].tolist(),
         flags[usable(flags, "evaluation")]["provider_flag"].tolist(),
+        verdict_policy("evaluation").least,
     )

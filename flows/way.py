@@ -1,4 +1,4 @@
-"""The way of a reading, once: gather, ingest, evaluate, alert, indicators, report.
+"""The way of a reading, once: gather, ingest, flag, evaluate, alert, indicators, report.
 
 One algorithm for nightly, catch-up, backfill and one-off loads; what is missing is told by the ledger.
 How a step is carried out is the caller's choice: plainly, or as Prefect tasks (flows/nightly.py).
@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flows.alert import record_alerts, send_messages
 from flows.evaluate import evaluate_district
+from flows.flagging import flag_district
 from flows.gather import Gathered, Window, gather
 from flows.ingest import batches, ingest
 from flows.progress import record_indicators
@@ -108,10 +109,11 @@ def _walk_source(run: Run, district: District, source: Source, wish: Wish, do: D
 
 
 def evaluate_and_alert(run: Run, district: District, silent: bool) -> None:
-    """Recompute what changed and move the episodes, in one transaction."""
+    """Flag and recompute what changed and move the episodes, in one transaction."""
     with run.warehouse.begin() as connection:
+        flagged = flag_district(connection, district)
         done = evaluate_district(connection, run, district)
-        for name, count in done.counts.items():
+        for name, count in [*flagged.items(), *done.counts.items()]:
             run.summary.evaluated[name] = run.summary.evaluated.get(name, 0) + count
         record_alerts(connection, run, district, done, silent=silent)
         record_indicators(connection, run, district, done)

@@ -34,6 +34,7 @@ from sqlalchemy import (
 
 from warehouse import bulk
 from warehouse.day_rule import MaximumRule
+from warehouse.flags import not_flagged
 from warehouse.recall import believed
 from warehouse.schema import air_days, readings, series
 
@@ -66,6 +67,7 @@ def daily_means(
     min_hours: int,
     *,
     usable_flags: Collection[str] | None = None,
+    left_out: Mapping[str, int] | None = None,
     as_of: datetime | None = None,
 ) -> pd.DataFrame:
     """Average the hours of each natural day.
@@ -78,13 +80,15 @@ def daily_means(
         Hourly values that make the day valid (GB 3095 table 4).
     usable_flags
         Provider flags, as delivered, that leave a reading usable; None: all.
+    left_out
+        Test -> least verdict of our own flags that leaves a reading out; None: none does.
 
     Returns
     -------
     pandas.DataFrame
         site, day, parameter, value (canonical unit, unrounded; NaN without an hour), hours, valid.
     """
-    hours = _hours(district, start, end, parameters, usable_flags, as_of).subquery()
+    hours = _hours(district, start, end, parameters, usable_flags, left_out, as_of).subquery()
     count = func.count(hours.c.steps)
     query = select(
         hours.c.site,
@@ -105,10 +109,11 @@ def daily_maximum(
     parameters: Collection[str] = (_OZONE,),
     *,
     usable_flags: Collection[str] | None = None,
+    left_out: Mapping[str, int] | None = None,
     as_of: datetime | None = None,
 ) -> pd.DataFrame:
     """Return site, day, parameter, value (the highest hour, NaN without one) and hours of each natural day."""
-    hours = _hours(district, start, end, parameters, usable_flags, as_of).subquery()
+    hours = _hours(district, start, end, parameters, usable_flags, left_out, as_of).subquery()
     query = select(
         hours.c.site,
         hours.c.day,
@@ -128,6 +133,7 @@ def daily_maximum_8h(
     *,
     parameter: str = _OZONE,
     usable_flags: Collection[str] | None = None,
+    left_out: Mapping[str, int] | None = None,
     as_of: datetime | None = None,
 ) -> pd.DataFrame:
     """Find the daily maximum of 8-h means (MDA8).
@@ -140,7 +146,7 @@ def daily_maximum_8h(
     pandas.DataFrame
         site, day, parameter, value (NaN without a valid window), hours, windows (valid ones).
     """
-    hours = _hours(district, start, end, (parameter,), usable_flags, as_of).subquery()
+    hours = _hours(district, start, end, (parameter,), usable_flags, left_out, as_of).subquery()
     ends = range(rule.first_end, rule.last_end + 1)
     within = {stop: hours.c.hour.between(stop - rule.window_hours, stop - 1) for stop in ends}
     sums = [func.sum(hours.c.steps).filter(within[stop]).label(f"sum_{stop}") for stop in ends]
@@ -322,6 +328,7 @@ def _hours(
     end: datetime,
     parameters: Collection[str],
     usable_flags: Collection[str] | None,
+    left_out: Mapping[str, int] | None,
     as_of: datetime | None,
 ) -> Select[Any]:
     """Select site, day, hour (0..23), parameter, value and steps (whole 1e-6) of hourly readings.
@@ -342,6 +349,7 @@ def _hours(
         .where(
             *_within(district, start, end, as_of),
             *_chosen(usable_flags),
+            *([not_flagged(left_out, as_of)] if left_out else []),
             series.c.period == "1h",
             series.c.parameter.in_(sorted(parameters)),
         )

@@ -7,7 +7,7 @@ again from the believed readings. Two ways that agree prove that the derived row
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -46,12 +46,13 @@ def air_day_failures(
     mean_parameters: Sequence[str],
     sites: Collection[str],
     usable_flags: Collection[str],
+    left_out: Mapping[str, int] | None = None,
 ) -> list[str]:
     """Compare the stored values of stations on some days with those computed anew.
 
     Parameters
     ----------
-    rules, mean_parameters, usable_flags
+    rules, mean_parameters, usable_flags, left_out
         As `warehouse.station_days.station_days_sql` takes them.
     sites
         The registered stations; only they are evaluated.
@@ -65,7 +66,14 @@ def air_day_failures(
     for day in days:
         end = day + timedelta(days=1)
         anew = station_days_sql(
-            connection, district, day, end, rules, mean_parameters, usable_flags=usable_flags
+            connection,
+            district,
+            day,
+            end,
+            rules,
+            mean_parameters,
+            usable_flags=usable_flags,
+            left_out=left_out,
         )
         anew = anew[anew["site"].isin(list(sites))]
         scope = (air_days.c.district == district, air_days.c.day == day, air_days.c.site != "")

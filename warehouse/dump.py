@@ -37,10 +37,15 @@ from warehouse.schema import (
 
 #: derived tables of the dump
 DERIVED: tuple[Table, ...] = (section_results, air_days, aqi_days, outlet_results, indicator_results)
-#: columns that came with a migration -> what it filled them with. A column is dumped only where it says more,
-#: so that a warehouse keeps its hash when it is migrated (docs/decisions/0008)
-ADDED: dict[str, dict[str, ColumnElement[Any]]] = {
-    section_results.name: {"valid": section_results.c["class"].is_not(None), "reason": literal("")},
+#: columns that came with a migration -> what it filled them with, one group a migration. A group is dumped only
+#: where it says more, so that a warehouse keeps its hash when it is migrated (docs/decisions/0008)
+ADDED: dict[str, tuple[dict[str, ColumnElement[Any]], ...]] = {
+    section_results.name: (
+        {"valid": section_results.c["class"].is_not(None), "reason": literal("")},
+        {"left_out": literal(0)},
+    ),
+    air_days.name: ({"left_out": literal(0)},),
+    indicator_results.name: ({"left_out": literal(0)},),
 }
 _EPISODE = ["rule", "district", "subject", "level", "state", "since", "until", "class", "limit"]
 #: rows of readings taken at a time, so that the dump of a large warehouse needs little memory
@@ -73,18 +78,17 @@ def canonical_dump(connection: Connection) -> Iterator[bytes]:
 
 def _derived(connection: Connection, table: Table) -> Iterator[bytes]:
     """Yield the believed rows of a derived table, then those whose later columns say more than their fill."""
-    added = ADDED.get(table.name, {})
-    left_out = {"known_from", "known_until", *added}
+    groups = ADDED.get(table.name, ())
+    left_out = {"known_from", "known_until"}.union(*groups)
     names = [column.name for column in table.columns if column.name not in left_out]
     shown = [table.c[name] for name in names]
     yield _text(table.name, bulk.fetch(connection, select(*shown).where(believed(table))))
-    if not added:
-        return
-    more = or_(*[table.c[name].is_distinct_from(fill) for name, fill in added.items()])
-    query = select(*shown, *[table.c[name] for name in added]).where(believed(table), more)
-    rows = bulk.fetch(connection, query)
-    if len(rows):
-        yield _text(f"{table.name} {' '.join(added)}", rows)
+    for added in groups:
+        more = or_(*[table.c[name].is_distinct_from(fill) for name, fill in added.items()])
+        query = select(*shown, *[table.c[name] for name in added]).where(believed(table), more)
+        rows = bulk.fetch(connection, query)
+        if len(rows):
+            yield _text(f"{table.name} {' '.join(added)}", rows)
 
 
 def _text(name: str, rows: pd.DataFrame, *, sort: bool = True) -> bytes:

@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 
 #: schema version; a change needs a migration (warehouse/migrations) and a new number
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 #: kind of a reading row that lives on under the own key of its site, which was known by an alias only later
 RENAMED = "renamed"
@@ -51,6 +51,11 @@ def _known() -> tuple[Column[datetime], Column[datetime]]:
         Column("known_from", DateTime, nullable=False),
         Column("known_until", DateTime),
     )
+
+
+def _left_out() -> Column[int]:
+    # readings that the policy of quality flags left out of a result; 0 as well where nobody counted yet
+    return Column("left_out", Integer, server_default="0")
 
 
 #: one row: the truth about a warehouse's schema; Alembic's own table follows it
@@ -133,14 +138,15 @@ readings = Table(
     *_known(),
 )
 
-#: quality flags on readings (质控标记): a verdict beside the value, never a deletion
+#: quality flags on readings (质控标记): a verdict beside the value, never a deletion. Only suspect and bad ones
+#: have a row; what it means that there is none is told in `warehouse/flags.py`
 flags = Table(
     "flags",
     metadata,
     Column("series_id", BigInteger, nullable=False),
     Column("observed_at", DateTime, nullable=False),
     Column("test", String, nullable=False),
-    Column("verdict", SmallInteger, nullable=False),  # 1 good 2 not evaluated 3 suspect 4 bad 9 missing
+    Column("verdict", SmallInteger, nullable=False),  # 3 suspect 4 bad
     *_known(),
 )
 
@@ -208,6 +214,7 @@ section_results = Table(
     Column("reason", String, nullable=False),
     Column("mode", String, nullable=False),
     Column("standard", String, nullable=False),
+    _left_out(),
     *_known(),
 )
 
@@ -223,6 +230,7 @@ air_days = Table(
     Column("hours", SmallInteger, nullable=False),
     Column("valid", Boolean, nullable=False),
     Column("standard", String, nullable=False),
+    _left_out(),
     *_known(),
 )
 
@@ -281,6 +289,7 @@ indicator_results = Table(
     Column("reason_zh", String, nullable=False),
     Column("reason_en", String, nullable=False),
     Column("standard", String, nullable=False),
+    _left_out(),
     *_known(),
 )
 
@@ -376,6 +385,7 @@ def _on_server(name: str, *columns: Column[Any], using: str = "btree") -> None:
 _on_server("readings_key", readings.c.series_id, readings.c.observed_at)
 _on_server("readings_time", readings.c.observed_at, using="brin")
 _on_server("readings_delivery", readings.c.delivery_id, using="brin")
+_on_server("flags_key", flags.c.series_id, flags.c.observed_at)
 _on_server("deliveries_rank", deliveries.c.district, deliveries.c.rank)
 _on_server("quarantine_delivery", quarantine.c.delivery_id)
 _on_server("quarantine_steps_cell", quarantine_steps.c.quarantine_id)

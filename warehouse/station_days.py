@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ def station_days_sql(
     mean_parameters: Sequence[str],
     *,
     usable_flags: Collection[str] | None = None,
+    left_out: Mapping[str, int] | None = None,
     as_of: datetime | None = None,
 ) -> pd.DataFrame:
     """Daily values of every station, as `indicators.air_days.station_days` gives them, by the engine.
@@ -37,6 +38,8 @@ def station_days_sql(
         The rules of the days, apart from one another (`flows.day_rules.day_rules`).
     mean_parameters
         Parameters with a 24-h mean, in the order of the result; ozone follows them.
+    usable_flags, left_out
+        As `warehouse.aggregates.daily_means` takes them.
 
     Returns
     -------
@@ -50,7 +53,7 @@ def station_days_sql(
         if first >= last:
             continue
         scope = (connection, district, first, last)
-        how: dict[str, Any] = {"usable_flags": usable_flags, "as_of": as_of}
+        how: dict[str, Any] = {"usable_flags": usable_flags, "left_out": left_out, "as_of": as_of}
         means = daily_means(*scope, mean_parameters, rule.day_hours, **how)
         mda8 = daily_maximum_8h(*scope, rule.maximum, **how)
         mda8["valid"] = (mda8["windows"] >= rule.windows) | _above(mda8["value"], rule.mda8_limit)

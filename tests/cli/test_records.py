@@ -11,12 +11,12 @@ pytestmark = pytest.mark.xdist_group("cli")
 
 SECTIONS = (
     "district site name river period class label items_used worst multiples target_class attained standard"
-    " known_at"
+    " known_at left_out"
 )
 #: the documented keys, and the reason in words for an indicator without a figure
 INDICATORS = (
     "district plan indicator name period value unit numerator denominator valid target baseline status"
-    " projection low high remaining standard known_at reason_zh reason_en"
+    " projection low high remaining standard known_at reason_zh reason_en left_out"
 )
 ALERTS = "id rule district subject level state since until class limit message"
 VERIFY = "ok deliveries cells_in new revised unchanged duplicate quarantined blank dump_sha256 failures"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Table, insert
 
 from tests.warehouse.loading import no_rejects, readings, unit
 from warehouse import dump, migrations
@@ -52,25 +52,27 @@ def old_warehouse(warehouse: Warehouse) -> str:
         load_batch(
             connection, [unit(2, 1)], readings([("断面甲", 0, 2.5)]), no_rejects(), now=datetime(2025, 7, 2)
         )
-        old = section_results.to_metadata(type(metadata)())
-        old._columns.remove(old.c["valid"])
-        old._columns.remove(old.c["reason"])
+        old = _of_then(section_results)
         rows = [section("2025-01", 3), section("2025-02", None, attained=None), section("2025-03", 6)]
         rows.append(section("2025-03", 5, known_until=datetime(2025, 7, 2)))
         connection.execute(insert(old), rows)
         return hash_of_then(connection)
 
 
+def _of_then(table: Table) -> Table:
+    """The table without the columns that came with migrations."""
+    old = table.to_metadata(type(metadata)())
+    for name in [name for added in dump.ADDED.get(table.name, ()) for name in added]:
+        old._columns.remove(old.c[name])
+    return old
+
+
 def hash_of_then(connection: Connection) -> str:
-    """The dump of version 1: every column of the table, and it had neither `valid` nor `reason`."""
+    """The dump of version 1: every column of its tables, none of those that came later."""
     digest = hashlib.sha256()
-    kept = dict(dump.ADDED)
+    kept, before = dict(dump.ADDED), dump.DERIVED
+    dump.DERIVED = tuple(_of_then(table) for table in before)
     dump.ADDED.clear()
-    table = section_results.to_metadata(type(metadata)())
-    for name in ("valid", "reason"):
-        table._columns.remove(table.c[name])
-    before = dump.DERIVED
-    dump.DERIVED = (table, *before[1:])
     try:
         for part in canonical_dump(connection):
             digest.update(part)
