@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, and_, case, func, or_, select
+from sqlalchemy import Connection, and_, func, select
 
 from flows.answers_alerts import episodes_known
 from flows.evaluate import registry_of, section_dry, sections_frame
@@ -18,10 +18,9 @@ from indicators.water_evaluation import evaluate_sections
 from sources.listing import shown as printable
 from vocabulary.clock import now_utc, utc_of_wall, wall_time
 from vocabulary.district import District
-from vocabulary.reasons import reasons
 from vocabulary.water_class import class_sign
-from warehouse import bulk
-from warehouse.recall import recall_table
+from warehouse.appeal import state_at
+from warehouse.recall import believed, recall_table
 from warehouse.schema import deliveries, indicator_results, quarantine, readings, runs, series
 
 _NUMBER = re.compile(r"^-?\d+(\.\d+)?$")
@@ -175,59 +174,6 @@ def _number_or_text(text: str) -> float | str:
     return float(text) if _NUMBER.match(text) else text
 
 
-def quarantine_list(
-    connection: Connection,
-    district: str | None,
-    *,
-    code: str | None = None,
-    limit: int = 200,
-    as_of: datetime | None = None,
-) -> list[dict[str, Any]]:
-    """Return quarantined cells, newest first, each with file, row, column, raw text and reason.
-
-    At an earlier time, a cell that was dealt with later was still open.
-    """
-    query = _quarantine().order_by(quarantine.c.id.desc()).limit(limit)
-    if district is not None:
-        query = query.where(deliveries.c.district == district)
-    if code is not None:
-        query = query.where(quarantine.c.code == code)
-    if as_of is not None:
-        query = query.where(quarantine.c.known_from <= as_of)
-        later = case((quarantine.c.known_until > as_of, "open"), else_=quarantine.c.state)
-        query = query.with_only_columns(
-            *[later.label("state") if column.name == "state" else column for column in query.selected_columns]
-        )
-    return _with_reasons(as_records(bulk.fetch(connection, query)))
-
-
-def quarantine_show(connection: Connection, identity: int) -> list[dict[str, Any]]:
-    """Return one quarantined cell, or nothing."""
-    return _with_reasons(as_records(bulk.fetch(connection, _quarantine().where(quarantine.c.id == identity))))
-
-
-def _quarantine() -> Any:
-    columns = ("id", "site", "parameter", "period", "observed_at", "raw", "sheet", "row", "column", "code")
-    return select(
-        deliveries.c.district,
-        deliveries.c.source,
-        deliveries.c.name.label("delivery"),
-        deliveries.c.sha256,
-        *[quarantine.c[name] for name in columns],
-        quarantine.c.cells,
-        quarantine.c.state,
-    ).select_from(quarantine.join(deliveries, quarantine.c.delivery_id == deliveries.c.id))
-
-
-def _with_reasons(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    known = reasons()
-    for record in records:
-        reason = known.get(record["code"])
-        record["reason_zh"] = reason.zh if reason else record["code"]
-        record["reason_en"] = reason.en if reason else record["code"]
-    return records
-
-
 def status(
     connection: Connection, districts: dict[str, District], *, as_of: datetime | None = None
 ) -> list[dict[str, Any]]:
@@ -290,14 +236,10 @@ def _source_status(
 
 
 def _open_work(connection: Connection, district: District, as_of: datetime | None) -> dict[str, Any]:
-    sites = select(series.c.site).where(series.c.district == district.key).distinct()
-    waits = quarantine.c.state == "open"
+    unregistered = _unregistered(connection, district, as_of)
+    waits = state_at(as_of) == "open"
     if as_of is not None:
-        known = select(readings.c.series_id).where(readings.c.known_from <= as_of)
-        sites = sites.where(series.c.id.in_(known))
-        # what was dealt with later was open then
-        waits = and_(quarantine.c.known_from <= as_of, or_(waits, quarantine.c.known_until > as_of))
-    unregistered = sorted(set(connection.execute(sites).scalars()) - set(district.sites["key"]))
+        waits = and_(quarantine.c.known_from <= as_of, waits)
     waiting = select(func.coalesce(func.sum(quarantine.c.cells), 0)).select_from(
         quarantine.join(deliveries, quarantine.c.delivery_id == deliveries.c.id)
     )
@@ -317,6 +259,17 @@ def _open_work(connection: Connection, district: District, as_of: datetime | Non
         "unregistered_sites": len(unregistered),
         "unregistered": ";".join(unregistered[:50]),
     }
+
+
+def _unregistered(connection: Connection, district: District, as_of: datetime | None) -> list[str]:
+    """Return the sites with readings that are in no registry; readings known under a key since are not theirs."""
+    strangers = select(series.c.id).where(
+        series.c.district == district.key, series.c.site.not_in(district.sites["key"].tolist())
+    )
+    stands = believed(readings, as_of)
+    told = select(readings.c.series_id).where(readings.c.series_id.in_(strangers), stands).distinct()
+    sites = select(series.c.site).where(series.c.id.in_(told)).distinct()
+    return sorted(connection.execute(sites).scalars())
 
 
 def doctor(settings: Settings, districts: dict[str, District]) -> list[dict[str, str]]:
