@@ -213,9 +213,15 @@ CAUSES: dict[tuple[str, str], list[tuple[str, str]]] = {
     ],
     ("saqc", "range"): [],
     ("saqc", "flat_line"): [
-        ("a hole near: saqc takes the few equal readings after it for a whole window", "hole_near"),
+        (
+            "a hole near: saqc takes the equal readings after it, too short a time, for a whole window",
+            "hole_near",
+        ),
         ("a missing value near: saqc counts the time of the values that are there", "missing_near"),
-        ("mixed cadence", "mixed"),
+        (
+            "mixed cadence: a window of saqc counts as whole by its readings: 23.5 h pass for 24, a head is lost",
+            "mixed",
+        ),
     ],
     ("saqc", "isolated"): [
         ("first or last reading: saqc leaves them out, a hole before or after is not known to it", "edge"),

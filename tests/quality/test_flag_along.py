@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from quality.flags import Verdict, as_rows, context, flag, read_rules
+from quality.flags.points import TooManySeriesError
 
 GOOD, UNKNOWN, SUSPECT, BAD, MISSING = (int(verdict) for verdict in Verdict)
 
@@ -294,6 +295,11 @@ def test_times_over_centuries_to_the_microsecond_are_told_apart():
     frame = pd.concat([early, late], ignore_index=True).drop(columns="site").merge(sites, how="cross")
     found = flag(frame, rules=RULES)
     assert (found["spike"] == BAD).to_numpy().tolist() == (frame["value"] == 500).to_numpy().tolist()
+    odd = frame.assign(
+        observed_at=frame["observed_at"] + pd.to_timedelta(np.arange(len(frame)) % 7, unit="us")
+    )
+    with pytest.raises(TooManySeriesError, match=r"4000 series over \d+ h do not fit"):
+        flag(odd, rules=RULES)
 
 
 def test_context_reaches_as_far_as_a_verdict():
