@@ -26,6 +26,8 @@ EVIDENCE_COLUMNS: tuple[str, ...] = (
     "row",
     "column",
 )
+#: columns it may have: the quality flags of the reading (`flat_line=4`), and the same in words
+FLAG_COLUMNS: tuple[str, ...] = ("flags", "flags_zh", "flags_en")
 
 
 class EvidenceError(Exception):
@@ -48,6 +50,9 @@ class Factor:
     sheet: str
     row: int | None
     column: str
+    flags: str = ""
+    flags_zh: str = ""
+    flags_en: str = ""
 
     @property
     def measured(self) -> str:
@@ -78,7 +83,7 @@ def choose_evidence(
     found
         Episodes of `find_episodes`.
     evidence
-        `EVIDENCE_COLUMNS`, any number of sites and times, in any order.
+        `EVIDENCE_COLUMNS`, any number of sites and times, in any order; `FLAG_COLUMNS` where flags are known.
 
     Returns
     -------
@@ -102,7 +107,12 @@ def choose_evidence(
     first = found[["site", "since"]].assign(observed_at=found["since"])
     wanted = pd.concat([first, moments]).drop_duplicates()
     # a frame without rows has no types of its own
-    given = evidence[list(EVIDENCE_COLUMNS)].astype({"site": "str", "observed_at": "datetime64[us]"})
+    flags = {name: evidence.get(name, "") for name in FLAG_COLUMNS}
+    given = (
+        evidence[list(EVIDENCE_COLUMNS)]
+        .assign(**flags)
+        .astype({"site": "str", "observed_at": "datetime64[us]"})
+    )
     rows = wanted.merge(given, on=["site", "observed_at"])
     rows = rows.sort_values(
         ["site", "since", "observed_at", "multiple", "parameter", "delivery", "sheet", "row"],
@@ -152,6 +162,7 @@ def evidence_json(rule: Rule, factors: list[Factor], *, n_readings: int) -> str:
                     "row": factor.row,
                     "column": factor.column,
                 }
+                | ({"flags": factor.flags} if factor.flags else {})
                 for factor in factors
             ],
         },
@@ -176,6 +187,7 @@ def _factor(record: dict[Any, Any]) -> Factor:
         sheet=_text(record["sheet"]),
         row=None if pd.isna(record["row"]) else int(record["row"]),
         column=_text(record["column"]),
+        **{name: _text(record[name]) for name in FLAG_COLUMNS},
     )
 
 

@@ -12,13 +12,14 @@ from sqlalchemy import Connection, and_, or_, select
 
 from alerts.channels import build_channels
 from alerts.episodes import calm_before, find_episodes
-from alerts.evidence import EVIDENCE_COLUMNS
+from alerts.evidence import EVIDENCE_COLUMNS, FLAG_COLUMNS
 from alerts.outbox import deliver
 from alerts.query import list_episodes
 from alerts.record import record_episodes, untold_since
 from alerts.rules import AlertSettings, Rule, load_alerts
 from flows.evaluate import Evaluated, registry_of, sections_frame
 from flows.run import Run
+from flows.used_readings import flags_in_words
 from indicators.registry import Registry
 from indicators.water_bounds import class_bounds
 from indicators.water_limits import CLASS_TOPIC
@@ -28,6 +29,7 @@ from warehouse import bulk
 from warehouse.recall import believed, recall_readings, recall_table
 from warehouse.schema import section_results
 
+_READING = ["site", "parameter", "period", "observed_at"]
 #: water class that is worse than Ⅴ
 WORSE_THAN_V = 6
 #: how far a calm sampling is looked for at first; four times as far each time that there is none
@@ -211,7 +213,8 @@ def _evidence(
     span = rows["low"].map("{:g}".format) + "~" + rows["high"].map("{:g}".format)
     single = np.where(upper, rows["high"], rows["low"]).astype(object)
     rows["limit"] = np.where(rows["kind"] == "range", span.to_numpy(dtype=object), single)
-    return rows[[*EVIDENCE_COLUMNS, "limit_number"]]
+    flags = flags_in_words(connection, district, rows, as_of=as_of)
+    return rows.merge(flags, on=_READING, how="left")[[*EVIDENCE_COLUMNS, "limit_number", *FLAG_COLUMNS]]
 
 
 def send_messages(run: Run) -> None:

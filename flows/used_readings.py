@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from indicators.registry import Registry
 from indicators.water_class import classify_samples
 from indicators.water_dry import NOT_MEASURED
+from quality.flags import Verdict, flag_rules
 from quality.provider_flags import usable
 from quality.verdict_policy import verdict_policy
 from vocabulary.district import District
@@ -24,6 +25,10 @@ from warehouse.recall import recall_readings
 
 _READING = ["site", "parameter", "period", "observed_at"]
 _SAMPLE = ["site", "observed_at"]
+_SIGNS: dict[str, dict[int, str]] = {
+    "zh": {Verdict.SUSPECT: "可疑", Verdict.BAD: "坏"},
+    "en": {Verdict.SUSPECT: "suspect", Verdict.BAD: "bad"},
+}
 #: what a day of air is called -> the parameter of the hours it is made of
 _OZONE = {"o3_mda8": "o3", "o3_1h_max": "o3"}
 
@@ -166,6 +171,32 @@ def section_samples(
     measured = single_samplings(used.kept)
     samples = classify_samples(measured, sections, registry=registry, mode="real-time", standard=standard)
     return with_left_out(samples, used.count_left(_SAMPLE))
+
+
+def flags_in_words(
+    connection: Connection, district: District, readings: pd.DataFrame, *, as_of: datetime | None = None
+) -> pd.DataFrame:
+    """Return the weighing flags of some readings: their key, `flags` (`flat_line=4;…`), `flags_zh`, `flags_en`."""
+    words = {test.key: test for test in flag_rules().tests if test.weighs}
+    empty = pd.DataFrame({name: pd.Series([], dtype="str") for name in ("flags", "flags_zh", "flags_en")})
+    if readings.empty:
+        return readings[_READING].iloc[:0].join(empty)
+    flags = recall_flags(
+        connection,
+        district=district.key,
+        start=readings["observed_at"].min().to_pydatetime(),
+        end=readings["observed_at"].max().to_pydatetime() + timedelta(microseconds=1),
+        sites=readings["site"].unique().tolist(),
+        least=dict.fromkeys(words, Verdict.SUSPECT),
+        as_of=as_of,
+    )
+    flags = flags.sort_values("test")
+    flags["flags"] = flags["test"] + "=" + flags["verdict"].astype("str")
+    for language, signs in _SIGNS.items():
+        name = flags["test"].map({key: str(getattr(test, language)) for key, test in words.items()})
+        flags[f"flags_{language}"] = name.astype("str") + " " + flags["verdict"].map(signs).astype("str")
+    columns = ["flags", "flags_zh", "flags_en"]
+    return flags.groupby(_READING, as_index=False)[columns].agg(";".join)
 
 
 def _with_kept(
