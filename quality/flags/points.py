@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -148,24 +147,36 @@ def arrange(
     return Points(kinds, bounds, key, span, tick, value, low, places), rows
 
 
-def _runs(column: pd.Series) -> tuple[Ints, pd.Series] | None:
-    """Return where the runs of equal words end and the word of each; None where there are too many runs."""
-    if not isinstance(column.dtype, pd.StringDtype) or column.dtype.storage != "pyarrow" or not len(column):
-        return None
-    words = pa.chunked_array(column.array.__arrow_array__()).combine_chunks()
-    encoded = pc.run_end_encode(words)
-    if len(encoded.values) > len(column) // _ROWS_A_RUN:
-        return None
-    return encoded.run_ends.to_numpy().astype(np.int64), pd.Series(encoded.values.to_pandas())
+@dataclass(frozen=True)
+class _Words:
+    """A column of words as codes: one a row, or one a run of equal words that ends before row `ends`."""
+
+    codes: Ints
+    known: list[Any]
+    ends: Ints | None
+
+    def at(self, ends: Ints | None) -> Ints:
+        """Return the codes of the pieces that end at `ends`; None: of every row."""
+        if self.ends is None:
+            return self.codes
+        if ends is None:
+            return np.repeat(self.codes, np.diff(self.ends, prepend=0))
+        return self.codes[np.searchsorted(self.ends, ends)]
 
 
-def _codes(column: pd.Series) -> tuple[Ints, list[Any]]:
-    """Return a code a row and the words; missing words share the last code."""
-    codes, words = pd.factorize(column)
+def _words(column: pd.Series) -> _Words:
+    """Return a column as codes; missing words share the last code. Where runs are few, they stand for rows."""
+    ends = None
+    if isinstance(column.dtype, pd.StringDtype) and column.dtype.storage == "pyarrow" and len(column):
+        text = pa.chunked_array(column.array.__arrow_array__()).combine_chunks()
+        encoded = pc.run_end_encode(text)
+        if len(encoded.values) <= len(column) // _ROWS_A_RUN:
+            ends = encoded.run_ends.to_numpy().astype(np.int64)
+            column = pd.Series(encoded.values.to_pandas())
+    codes, known = pd.factorize(column)
     if (codes < 0).any():
-        codes = np.where(codes < 0, len(words), codes)
-        return codes, [*words, ""]
-    return codes, list(words)
+        return _Words(np.where(codes < 0, len(known), codes), [*known, ""], ends)
+    return _Words(codes, list(known), ends)
 
 
 def _series(readings: pd.DataFrame, groups: Mapping[str, str] | None) -> tuple[Ints, tuple[Kind, ...], Ints]:
@@ -173,41 +184,28 @@ def _series(readings: pd.DataFrame, groups: Mapping[str, str] | None) -> tuple[I
 
     A frame in order of series says the same words for thousands of rows: then a run stands for its rows.
     """
-    columns = {name: readings[name] for name in SERIES}
-    runs = {name: _runs(column) for name, column in columns.items()}
-    found = [run for run in runs.values() if run is not None]
-    if len(found) == len(SERIES):
-        ends = np.unique(np.concatenate([run[0] for run in found]))
-        columns = {
-            name: run[1].iloc[np.searchsorted(run[0], ends)] for name, run in zip(runs, found, strict=True)
-        }
-        code, kinds, places = _coded(columns, groups)
-        return np.repeat(code, np.diff(ends, prepend=0)), kinds, places
-    return _coded(columns, groups)
-
-
-def _coded(
-    columns: Mapping[str, pd.Series], groups: Mapping[str, str] | None
-) -> tuple[Ints, tuple[Kind, ...], Ints]:
-    """Return the code of every row, the kinds and the groups, as `_series` does."""
-    words: list[list[Any]] = []
-    code: npt.NDArray[np.int64] | int = 0
-    for name in SERIES[:3]:
-        codes, known = _codes(columns[name])
-        code = code * len(known) + codes
-        words.append(known)
-    sizes = [len(known) for known in words]
-    combined = np.asarray(code, dtype=np.int64)
-    present = np.flatnonzero(np.bincount(combined, minlength=int(np.prod(sizes))))
+    words = [_words(readings[name]) for name in SERIES]
+    known = [column.ends for column in words if column.ends is not None]
+    ends = np.unique(np.concatenate(known)) if len(known) == len(words) else None
+    sizes = [len(column.known) for column in words[:3]]
+    kind = (
+        np.ravel_multi_index([column.at(ends) for column in words[:3]], sizes)
+        if min(sizes)
+        else words[0].codes
+    )
+    present = np.flatnonzero(np.bincount(kind, minlength=int(np.prod(sizes))))
     compact = np.zeros(int(np.prod(sizes)), dtype=np.int64)
     compact[present] = np.arange(len(present))
     picked = [np.unravel_index(number, sizes) for number in present]
-    kinds = tuple((str(words[0][a]), str(words[1][b]), str(words[2][c])) for a, b, c in picked)
-    districts, district_words = _codes(columns["district"])
-    sites, site_words = _codes(columns["site"])
-    places = max(len(district_words) * len(site_words), 1)
-    code = compact[combined] * places + districts * len(site_words) + sites
-    return np.asarray(code, dtype=np.int64), kinds, _groups(district_words, site_words, groups)
+    kinds = tuple(
+        (str(words[0].known[a]), str(words[1].known[b]), str(words[2].known[c])) for a, b, c in picked
+    )
+    district, site = words[3:]
+    places = max(len(district.known) * len(site.known), 1)
+    code = compact[kind] * places + district.at(ends) * len(site.known) + site.at(ends)
+    if ends is not None:
+        code = np.repeat(code, np.diff(ends, prepend=0))
+    return code, kinds, _groups(district.known, site.known, groups)
 
 
 def _groups(districts: list[Any], sites: list[Any], groups: Mapping[str, str] | None) -> Ints:
