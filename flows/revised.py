@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 from vocabulary.clock import SHANGHAI
 from vocabulary.parameters import parameters
 from warehouse import bulk
-from warehouse.schema import deliveries, readings, series
+from warehouse.schema import deliveries, quarantine, quarantine_steps, readings, series
 
 _STATED = ("value", "censor", "provider_flag")
 
@@ -27,8 +27,14 @@ def with_known_at(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def revising(since: datetime, until: datetime, district: str | None) -> list[ColumnElement[bool]]:
-    """Return the conditions for deliveries of the span that revised anything."""
-    found = [within(deliveries.c.loaded_at, since, until), deliveries.c.revised > 0]
+    """Return the conditions for deliveries that were loaded or replayed in the span and revised anything."""
+    replayed = (
+        select(quarantine.c.delivery_id)
+        .select_from(quarantine.join(quarantine_steps, quarantine_steps.c.quarantine_id == quarantine.c.id))
+        .where(quarantine_steps.c.step == "replayed", within(quarantine_steps.c.at, since, until))
+    )
+    came = or_(within(deliveries.c.loaded_at, since, until), deliveries.c.id.in_(replayed))
+    found: list[ColumnElement[bool]] = [came, deliveries.c.revised > 0]
     return found if district is None else [*found, deliveries.c.district == district]
 
 

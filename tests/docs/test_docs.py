@@ -193,6 +193,7 @@ _COMMANDS: dict[str, tuple[list[str], str]] = {
     "indicators": (["indicators", "--district", "chiping"], ""),
     "alerts list": (["alerts", "list"], ""),
     "quarantine list": (["quarantine", "list"], ""),
+    "quarantine list, --by-week": (["quarantine", "list", "--by-week"], ""),
     "status, kind source": (["status"], "source"),
     "status, kind open-work": (["status"], "open-work"),
     "status, kind run": (["status"], "run"),
