@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flows.answers_quarantine import quarantine_weeks
+from flows.quality_pages import publish_quality
 from flows.revisions import publish_revisions
 from flows.run import Run, write_whole
 from reports.overview import overview_html
@@ -20,10 +21,11 @@ def publish(run: Run) -> None:
     home = run.settings.home
     if (revisions := publish_revisions(run)) is not None:
         run.summary.places["修订 revisions"] = str(revisions)
+    quality = publish_quality(run)
     run.summary.places |= {
         "报告 report": str(page),
         "消息 messages": str(home / "messages"),
         "原始文件 landing": str(run.landing),
-        "质控结果 quality": str(home / "quality"),
+        "质控结果 quality": str(quality),
         "仓库 warehouse": run.warehouse.url.render_as_string(hide_password=True),
     }

@@ -31,6 +31,11 @@ class Settings(BaseSettings):
     retry_seconds: tuple[float, ...] = Field(
         default=(5.0, 30.0), description="pauses before a source is tried again"
     )
+    quality_days: int = Field(
+        default=60,
+        ge=1,
+        description="days for which outcomes of judging are kept whole; then as sums of the month",
+    )
     pull_timeout: float = Field(default=30.0, description="seconds for one HTTP answer")
 
     def warehouse_url(self) -> str:

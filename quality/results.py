@@ -6,19 +6,20 @@ The document holds no run time and no path, so that the same batch gives the sam
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from quality.judge import Judgement
+from quality.kept import write_aside
 from vocabulary.reasons import reasons
 
 
 def _delivery(judgement: Judgement, number: int, codes: dict[int, dict[str, int]]) -> dict[str, Any]:
     row = judgement.counts.loc[judgement.counts["delivery"] == number].iloc[0]
     refusal = judgement.refused.get(number)
+    facts = judgement.facts[number]
     return {
         "delivery": number,
         "name": str(row["name"]),
@@ -27,6 +28,14 @@ def _delivery(judgement: Judgement, number: int, codes: dict[int, dict[str, int]
         "quarantined": int(row["quarantined"]),
         "codes": codes.get(number, {}),
         "refused": None if refusal is None else refusal._asdict(),
+        "cells_in": facts.cells_in,
+        "blank": facts.blank,
+        "rejected": dict(sorted(facts.rejected.items())),
+        "remarks": [
+            {"code": remark.code, "severity": remark.severity, "zh": remark.zh, "en": remark.en}
+            for remark in judgement.remarks
+            if remark.delivery == number
+        ],
     }
 
 
@@ -49,10 +58,12 @@ def results_document(judgement: Judgement) -> dict[str, Any]:
     Returns
     -------
     dict
-        source, suite_version, deliveries (one record each with counts, codes and refusal, by number)
+        source, suite_version, flagged (rows by code), deliveries (one record each with counts, codes, refusal, what its
+        reader turned away and remarks, by number)
         and expectations (one record each, in suite order, with the reason in Chinese and English).
     """
     codes: dict[int, dict[str, int]] = {}
+    flagged = judgement.flagged["code"].value_counts().sort_index()
     rows = judgement.quarantined
     # one step a code, not a row: the codes are a handful
     for code in sorted(rows["code"].unique()):
@@ -62,6 +73,7 @@ def results_document(judgement: Judgement) -> dict[str, Any]:
     return {
         "source": judgement.source,
         "suite_version": judgement.suite_version,
+        "flagged": {str(code): int(n) for code, n in flagged.items()},
         "deliveries": [_delivery(judgement, number, codes) for number in range(len(judgement.deliveries))],
         "expectations": [_expectation(judgement, record) for record in judgement.results],
     }
@@ -80,11 +92,5 @@ def write_results(judgement: Judgement, path: Path) -> Path:
     OSError
         When the folder cannot be written; an older file is then left as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    try:
-        draft.write_text(results_json(judgement), "utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_aside(path, results_json(judgement))
     return path
