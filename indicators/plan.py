@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from indicators.plan_budget import bad_days_left, mean_to_keep
-from indicators.plan_facts import GOOD_DAY_RATIO, PM2_5_MEAN
+from indicators.plan_budget import amount_left, bad_days_left, mean_to_keep
+from indicators.plan_facts import GOOD_DAY_RATIO, PM2_5_MEAN, is_cumulative, plain
 from vocabulary.plan import Baseline, Indicator, Plan, Target
 from vocabulary.rounding import round_half_even
 
@@ -60,6 +60,9 @@ class _Fact:
     denominator: float
     valid: bool
     standard: str
+    answer: float
+    zh: str
+    en: str
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,6 @@ class _Year:
     closed: bool
     final: bool
     days_left: int
-
-
-def plain(value: float) -> str:
-    """Write a figure without a tail of zeros: 42, 65.3, 2061.6."""
-    return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def path_value(plan: Plan, indicator: Indicator, year: int, as_of_day: dt.date) -> float | None:
@@ -164,6 +162,9 @@ def _read(row: dict[Any, Any]) -> _Fact:
         denominator=float(row["denominator"]),
         valid=bool(row["valid"]),
         standard=str(row["standard"]),
+        answer=float(row["answer"]),
+        zh=str(row["told_zh"]),
+        en=str(row["told_en"]),
     )
 
 
@@ -177,6 +178,14 @@ def _record(
     target = indicator.target_at(as_of_day)
     value = np.nan if fact is None else _rounded(fact.value, indicator.decimals)
     verdict = _judge(plan, indicator, target, fact, value, when, as_of_day)
+    if fact is not None and fact.zh and not np.isnan(value):
+        verdict = replace(verdict, zh=f"{verdict.zh}；{fact.zh}", en=f"{verdict.en}; {fact.en}")
+    if target.document != plan.document:
+        verdict = replace(
+            verdict,
+            zh=f"{verdict.zh}；目标见 {target.document}（{target.dated}）",
+            en=f"{verdict.en}; target of {target.document} ({target.dated})",
+        )
     if fact is not None and not fact.valid and verdict.status not in ("not-applicable", "no-data"):
         verdict = replace(
             verdict,
@@ -234,11 +243,13 @@ def _judge(
         return _Verdict(
             "not-applicable", "辖区内没有应评价的断面，不适用", "no section to evaluate here: not applicable"
         )
-    missing_zh = f"尚未接入{source_zh}数据" if fact is None else f"{source_zh}本年没有有效数据"
-    missing_en = (
-        f"{source_en} not connected yet" if fact is None else f"no valid data of {source_en} this year"
-    )
-    absent = fact is None or np.isnan(value)
+    if fact is None:
+        missing_zh, missing_en = f"尚未接入{source_zh}数据", f"{source_en} not connected yet"
+    else:
+        missing_zh = fact.zh or f"{source_zh}本年没有有效数据"
+        missing_en = fact.en or f"no valid data of {source_en} this year"
+    answered = fact is not None and not np.isnan(fact.answer)
+    absent = fact is None or (np.isnan(value) and not answered)
     if target.state == "pending":
         known_zh, known_en = (f"；{missing_zh}", f"; {missing_en}") if absent else ("", "")
         return _Verdict(
@@ -246,7 +257,7 @@ def _judge(
             f"目标为“{target.text}”，尚无数值{known_zh}",
             f"the target is handed down later, no figure yet{known_en}",
         )
-    if fact is None or np.isnan(value):
+    if fact is None or absent or (np.isnan(value) and target.state != "qualitative"):
         return _Verdict("no-data", missing_zh, missing_en)
     if target.state == "qualitative":
         return _in_words(indicator, target, fact, value)
@@ -254,16 +265,26 @@ def _judge(
 
 
 def _in_words(indicator: Indicator, target: Target, fact: _Fact, value: float) -> _Verdict:
-    """Judge a target in words: a verdict entered by hand (1 or 0), or the change of the index."""
+    """Judge a target in words: a verdict entered by hand (1 or 0), or the change of the index.
+
+    Where the change of the index is not known, the answer returned with its evidence counts (-1 worse, 0
+    stable, 1 better).
+    """
     rule = indicator.qualitative
     if rule is not None and rule.stable_within is not None:
         change = fact.numerator
-        if np.isnan(change):
+        if np.isnan(change) and np.isnan(fact.answer):
             return _Verdict(
                 "no-data", "缺少与基准年相比的变化量", "the change against the base year is not known"
             )
-        attained = change > -rule.stable_within
-        zh, en = f"{target.text}：变化 {change:+.2f}", f"change of {change:+.2f}"
+        if np.isnan(change):
+            attained = fact.answer >= 0
+            zh, en = f"{target.text}：按报送的结论", "by the answer that was returned"
+            if np.isnan(value):
+                zh, en = f"{zh}；{fact.zh}", f"{en}; {fact.en}"
+        else:
+            attained = change > -rule.stable_within
+            zh, en = f"{target.text}：变化 {change:+.2f}", f"change of {change:+.2f}"
     else:
         attained = value == 1
         zh, en = f"{target.text}：依据人工录入的结论", "by the verdict entered with its evidence"
@@ -294,6 +315,10 @@ def _against_number(
     if fact.denominator > 0 and indicator.unit == "%":
         ratio = f"{plain(fact.numerator)}/{plain(fact.denominator)}"
         figures_zh, figures_en = f"{ratio} = {figures_zh}", f"{ratio} = {figures_en}"
+    if is_cumulative(indicator) and goal > 0:
+        done = f"{value / goal * 100:.1f} %"
+        figures_zh = f"累计核定 {figures_zh}，完成 {done}"
+        figures_en = f"recognised so far {figures_en}, {done} of it"
     if when.closed and when.final:
         if _attains(indicator, value, goal):
             return _Verdict("met", f"{figures_zh}，完成", f"{figures_en}: met")
@@ -308,14 +333,16 @@ def _against_number(
     else:
         line_zh, line_en = f"路径值 {plain(wanted)}", f"{plain(wanted)} on the line"
     zh, en = f"{figures_zh}；{line_zh}", f"{figures_en}; {line_en}"
-    if when.closed:
-        return _closed_within(plan, indicator, value, goal, path, zh, en)
     left, possible = _remaining(indicator, fact, wanted, when)
+    if when.closed:
+        left = left if is_cumulative(indicator) else ""
+        return replace(_closed_within(plan, indicator, value, goal, path, zh, en), remaining=left)
     if not possible:
         return _Verdict("off-track", zh, en, left)
     if _attains(indicator, value, wanted):
         return _Verdict("on-track", zh, en, left)
-    near = _near(plan, indicator, value, wanted)
+    # without a line only the plan's last year can be off it
+    near = _near(plan, indicator, value, wanted) or (path is None and not when.final)
     return _Verdict("at-risk" if near else "off-track", zh, en, left)
 
 
@@ -333,9 +360,17 @@ def _closed_within(
     return _Verdict("at-risk" if _near(plan, indicator, value, wanted) else "off-track", zh, en)
 
 
+def _amount_left(indicator: Indicator, fact: _Fact, wanted: float) -> str:
+    amount = amount_left(fact.value, wanted, indicator.decimals)
+    shown = f"{amount:.{indicator.decimals}f} {indicator.unit}"
+    return f"还需核定 {shown} / {shown} still to be recognised" if amount > 0 else ""
+
+
 def _remaining(indicator: Indicator, fact: _Fact, wanted: float, when: _Year) -> tuple[str, bool]:
     """Return the remaining budget in the unit staff act on, and whether the year can still reach it."""
     statistic = indicator.feeder.statistic
+    if is_cumulative(indicator):
+        return _amount_left(indicator, fact, wanted), True
     if statistic == GOOD_DAY_RATIO:
         left = bad_days_left(
             int(fact.numerator), int(fact.denominator), when.days_left, wanted, indicator.decimals
@@ -344,13 +379,18 @@ def _remaining(indicator: Indicator, fact: _Fact, wanted: float, when: _Year) ->
             return f"超标天数已多出 {-left} 天 / {-left} days above 100 too many already", False
         return f"今年最多还可有 {left} 天超标 / at most {left} more days above 100 this year", True
     if statistic == PM2_5_MEAN:
-        keep = mean_to_keep(fact.numerator, int(fact.denominator), when.days_left, wanted, indicator.decimals)
-        if keep is None:
-            return "", True
-        if keep < 0:
-            return "今年已无法达到 / out of reach this year", False
-        return (
-            f"余下日均值须 ≤ {keep:.1f} {indicator.unit} / the rest of the year must average ≤ {keep:.1f}",
-            True,
-        )
+        return _mean_left(indicator, fact, wanted, when)
     return "", True
+
+
+def _mean_left(indicator: Indicator, fact: _Fact, wanted: float, when: _Year) -> tuple[str, bool]:
+    keep = mean_to_keep(fact.numerator, int(fact.denominator), when.days_left, wanted, indicator.decimals)
+    if keep is None:
+        return "", True
+    if keep < 0:
+        return "今年已无法达到 / out of reach this year", False
+    shown = f"{keep:.1f}"
+    return (
+        f"余下日均值须 ≤ {shown} {indicator.unit} / the rest of the year must average ≤ {shown}",
+        True,
+    )

@@ -60,3 +60,20 @@ def mean_to_keep(total: float, valid: int, days_left: int, target: float, places
     candidates = np.asarray([start + 1, start, start - 1], dtype=np.float64) / 10
     reached = [mean for mean in candidates if _rounded((total + mean * days_left) / whole, places) <= target]
     return float(reached[0])
+
+
+def amount_left(amount: float, target: float, places: int) -> float:
+    """Return the least further amount, to `places`, with which a sum reaches its target; 0 where it has.
+
+    Parameters
+    ----------
+    amount : float
+        The sum so far, unrounded.
+    target : float
+        What the sum must reach after rounding to `places`.
+    """
+    unit = 10.0**-places
+    steps = max(int(np.floor((target - amount) / unit)) - 1, 0)
+    candidates = np.round(np.arange(steps, steps + 4) * unit, places)
+    reached = [step for step in candidates if _rounded(amount + step, places) >= target]
+    return float(reached[0])

@@ -3,14 +3,16 @@
 A fact has the columns `FACT_COLUMNS`: value is unrounded (the plan's indicator says its places);
 numerator and denominator stand beside every ratio, and for a mean the sum and the number of days, so
 that what is left of a running year can be worked out. A share without a single section has the
-denominator 0 and no value: it is not applicable, never 0.
+denominator 0 and no value: it is not applicable, never 0. `answer` is an answer in words as its code (NaN
+none); `told_zh` and `told_en` say what is to be known beside the figure: amounts claimed, evidence, sites
+without a class. Where there is no value they say why.
 Source: compilation of rules, section 3.3, 3.4, 3.6 (days), 6 (shares of sections).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,7 +20,7 @@ import pandas as pd
 from indicators.air_period import is_february
 from indicators.air_statistics import good_days
 from indicators.registry import Registry
-from vocabulary.plan import Plan
+from vocabulary.plan import Indicator, Plan
 
 FACT_DTYPES: dict[str, str] = {
     "statistic": "str",
@@ -29,25 +31,65 @@ FACT_DTYPES: dict[str, str] = {
     "valid": "bool",
     "standard": "str",
     "note": "str",
+    "answer": "float64",
+    "told_zh": "str",
+    "told_en": "str",
 }
+_NOTHING_MORE: dict[str, str | float] = {"answer": np.nan, "told_zh": "", "told_en": ""}
 FACT_COLUMNS = tuple(FACT_DTYPES)
 
 PM2_5_MEAN = "pm2_5_mean"
 GOOD_DAY_RATIO = "good_day_ratio"
+#: statistics of amounts that projects reduced, summed since the plan's first year, begin with this
+REDUCTION = "reduction_"
+
+
+def is_cumulative(indicator: Indicator) -> bool:
+    """Tell whether an indicator is an amount that grows from year to year towards its target."""
+    return indicator.feeder.statistic.startswith(REDUCTION)
+
+
+def plain(value: float) -> str:
+    """Write a figure without a tail of zeros: 42, 65.3, 2061.6."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def facts_frame(rows: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Put facts together in the contract's columns and dtypes; without any the frame is empty."""
     if not rows:
         return pd.DataFrame({name: pd.Series([], dtype=kind) for name, kind in FACT_DTYPES.items()})
-    return pd.concat(rows, ignore_index=True)[list(FACT_COLUMNS)].astype(FACT_DTYPES)
+    whole = pd.concat(rows, ignore_index=True)
+    for name, nothing in _NOTHING_MORE.items():
+        whole[name] = whole[name].fillna(nothing) if name in whole else nothing
+    return whole[list(FACT_COLUMNS)].astype(FACT_DTYPES)
 
 
-def _fact(
-    statistic: str, year: int, *, valid: bool, standard: str, note: str, **figures: float
+def fact(
+    statistic: str,
+    year: int,
+    *,
+    valid: bool,
+    standard: str = "",
+    note: str = "",
+    told: Sequence[tuple[str, str]] = (),
+    figures: Mapping[str, float] | None = None,
+    **stated: float,
 ) -> pd.DataFrame:
-    row = {"statistic": statistic, "period": str(year), "valid": valid, "standard": standard, "note": note}
-    return pd.DataFrame([row | figures])[list(FACT_COLUMNS)].astype(FACT_DTYPES)
+    """Return one fact; of value, numerator, denominator and answer NaN where `figures` (or `stated`) has none.
+
+    `told` are remarks, each in Chinese and English.
+    """
+    row = {
+        "statistic": statistic,
+        "period": str(year),
+        "valid": valid,
+        "standard": standard,
+        "note": note,
+        "told_zh": "；".join(zh for zh, _ in told),
+        "told_en": "; ".join(en for _, en in told),
+    }
+    figure = dict.fromkeys(("value", "numerator", "denominator"), np.nan)
+    return facts_frame([pd.DataFrame([row | figure | dict(figures or {}) | stated])])
 
 
 def last_day(year: int, as_of_day: dt.date) -> dt.date:
@@ -105,7 +147,7 @@ def pm2_5_mean(
     ]
     _once(chosen["day"], PM2_5_MEAN)
     total, count = float(chosen["value"].sum()), len(chosen)
-    return _fact(
+    return fact(
         PM2_5_MEAN,
         year,
         value=total / count if count else np.nan,
@@ -148,7 +190,7 @@ def good_day_ratio(
     record = good_days(chosen.assign(site=""), str(year), registry=registry)
     good, count = int(record["good"]), int(record["valid_days"])
     counted = chosen[chosen["valid"].astype(bool) & chosen["aqi"].notna()]
-    return _fact(
+    return fact(
         GOOD_DAY_RATIO,
         year,
         value=good / count * 100 if count else np.nan,
@@ -198,7 +240,7 @@ def section_ratio(
         & (sites["valid_to"].isna() | (sites["valid_to"] >= pd.Timestamp(year, 1, 1)))
     ]
     if wanted.empty:
-        return _fact(
+        return fact(
             statistic,
             year,
             value=np.nan,
@@ -217,7 +259,7 @@ def section_ratio(
     if "valid" in found:
         complete = complete and bool(found["valid"].astype(bool).all())
     names = found["standard"].unique().tolist() if "standard" in found else []
-    return _fact(
+    return fact(
         statistic,
         year,
         value=hits / count * 100 if count else np.nan,
