@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import cli_export
 import cli_listen
+import cli_quality
 import cli_quarantine
 import cli_sniff
 import cli_warehouse
@@ -53,6 +54,7 @@ standards_app = typer.Typer(no_args_is_help=True, help="标准 / standards")
 cli_warehouse.register(app)
 cli_export.register(app)
 cli_sniff.register(app)
+cli_quality.register(app)
 cli_quarantine.register(app)
 cli_listen.register(app)
 app.add_typer(alerts_app, name="alerts")

@@ -6,7 +6,8 @@ The files are quality/data/suites.toml and quality/data/ranges.toml; nothing her
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
@@ -122,8 +123,59 @@ class Ranges:
     upper: npt.NDArray[np.float64]
 
 
+#: file of quality/data -> what stands in for it within `amended`
+_INSTEAD: dict[str, dict[str, Any]] = {}
+
+
 def _read(name: str) -> dict[str, Any]:
+    if name in _INSTEAD:
+        return _INSTEAD[name]
     return tomllib.loads(files("quality").joinpath(f"data/{name}").read_text("utf-8"))
+
+
+@contextmanager
+def amended(text: str) -> Iterator[None]:
+    """Judge rows by other expectations for a while; checks of whole deliveries are not made meanwhile.
+
+    Parameters
+    ----------
+    text
+        TOML with any of: `expectation` (in the place of all of suites.toml), `range` and `unit` (in the place of those of
+        ranges.toml for the same parameter and period, the same units).
+
+    Raises
+    ------
+    SuiteError
+        When the text states none of the three, or another table.
+    """
+    given = tomllib.loads(text)
+    unknown = sorted(set(given) - {"expectation", "range", "unit", "version", "valid_from"})
+    if unknown or not set(given) & {"expectation", "range", "unit"}:
+        raise SuiteError(f"expected expectation, range or unit, found {', '.join(given) or 'nothing'}")
+    suites, limits = _read("suites.toml"), _read("ranges.toml")
+    stated = {(name, entry["period"]) for entry in given.get("range", ()) for name in entry["parameters"]}
+    kept = [
+        entry
+        | {"parameters": [name for name in entry["parameters"] if (name, entry["period"]) not in stated]}
+        for entry in limits["range"]
+    ]
+    _INSTEAD["suites.toml"] = suites | {
+        "expectation": given.get("expectation", suites["expectation"]),
+        "delivery_check": [],
+    }
+    _INSTEAD["ranges.toml"] = limits | {
+        "range": [*kept, *given.get("range", ())],
+        # later entries go before earlier ones
+        "unit": [*limits["unit"], *given.get("unit", ())],
+    }
+    suite_for.cache_clear()
+    ranges.cache_clear()
+    try:
+        yield
+    finally:
+        _INSTEAD.clear()
+        suite_for.cache_clear()
+        ranges.cache_clear()
 
 
 def _need(entry: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:

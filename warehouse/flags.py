@@ -107,6 +107,31 @@ def recall_flags(
     return frame.astype({**dict.fromkeys(_SERIES, "str"), "known_from": "datetime64[us]"})
 
 
+def turned_flags(connection: Connection, district: str, since: datetime) -> pd.DataFrame:
+    """Return the flags that began or ended after `since` (UTC), each beside what it was.
+
+    Returns
+    -------
+    pandas.DataFrame
+        site, parameter, period, observed_at, test, old_verdict, new_verdict (Int64; NA: no flag).
+    """
+    columns = [*[series.c[name] for name in _SERIES], flags.c.observed_at, flags.c.test, flags.c.verdict]
+    query = (
+        select(*columns)
+        .select_from(flags.join(series, flags.c.series_id == series.c.id))
+        .where(series.c.district == district)
+    )
+    old = query.where(flags.c.known_from <= since, flags.c.known_until > since)
+    new = query.where(flags.c.known_from > since, believed(flags))
+    sides = {
+        name: _typed(bulk.fetch(connection, side)).rename(columns={"verdict": f"{name}_verdict"})
+        for name, side in (("old", old), ("new", new))
+    }
+    keys = [*_SERIES, "observed_at", "test"]
+    turned = sides["old"].merge(sides["new"], on=keys, how="outer")
+    return turned.astype({"old_verdict": "Int64", "new_verdict": "Int64"})
+
+
 def at_least(least: Mapping[str, int]) -> ColumnElement[bool]:
     """Return the condition for flags whose verdict is at least the one of their test; none for no tests."""
     return or_(False, *[and_(flags.c.test == test, flags.c.verdict >= int(v)) for test, v in least.items()])

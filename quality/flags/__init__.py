@@ -5,7 +5,7 @@ The marks a provider delivers are another thing: see `quality.provider_flags`.
 """
 
 from quality.flags.flagging import as_rows, context, flag
-from quality.flags.rules import FlagRuleError, Rules, flag_rules, read_rules
+from quality.flags.rules import FlagRuleError, Rules, amended_rules, flag_rules, read_rules
 from quality.flags.verdicts import OVERALL, Verdict
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "FlagRuleError",
     "Rules",
     "Verdict",
+    "amended_rules",
     "as_rows",
     "context",
     "flag",

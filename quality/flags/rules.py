@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
@@ -283,7 +283,37 @@ def read_rules(text: str) -> Rules:
     FlagRuleError
         When a key lacks, a kind is stated twice, an unknown word is named, or limits are upside down.
     """
-    data = tomllib.loads(text)
+    return _rules(tomllib.loads(text))
+
+
+def amended_rules(text: str) -> Rules:
+    """Read thresholds of which a file states only some; the others are those in force.
+
+    What the file says of a parameter, period and channel takes the place of what is said of them in that test; a
+    pair of cross_item that of the same pair.
+
+    Raises
+    ------
+    FlagRuleError
+        As `read_rules`; also when the file states no threshold or a table that is none.
+    """
+    given = tomllib.loads(text)
+    unknown = sorted(set(given) - {*TEST_KEYS, "test", "version", "valid_from"})
+    if unknown:
+        raise FlagRuleError(f"{', '.join(unknown)}: no such table, expected of {', '.join(TEST_KEYS)}")
+    if not set(given) & {*TEST_KEYS, "test"}:
+        raise FlagRuleError(f"no threshold is stated, expected of {', '.join(TEST_KEYS)}")
+    data = tomllib.loads(_shipped())
+    there = flag_rules()
+    stated = _rules({**data, **{test: [] for test in TEST_KEYS}, **given})
+    named = {(pair.lesser, pair.greater): pair for pair in (*there.pairs, *stated.pairs)}
+    tables: dict[str, Any] = {
+        test: {**getattr(there, test), **getattr(stated, test)} for test in TEST_KEYS if test != "cross_item"
+    }
+    return replace(stated, pairs=tuple(named.values()), **tables)
+
+
+def _rules(data: Mapping[str, Any]) -> Rules:
     tests = tuple(
         Test(entry["key"], entry["zh"], entry["en"], bool(entry["weighs"])) for entry in data["test"]
     )
@@ -307,4 +337,8 @@ def read_rules(text: str) -> Rules:
 @cache
 def flag_rules() -> Rules:
     """Return the thresholds in force, from quality/data/flag_tests.toml."""
-    return read_rules(files("quality").joinpath("data/flag_tests.toml").read_text("utf-8"))
+    return read_rules(_shipped())
+
+
+def _shipped() -> str:
+    return files("quality").joinpath("data/flag_tests.toml").read_text("utf-8")
