@@ -73,6 +73,8 @@ class Evaluated:
     counts: dict[str, int] = field(default_factory=dict)
     sections: dict[str, datetime] = field(default_factory=dict)
     years: set[int] = field(default_factory=set)
+    #: what changed and is in no registry: projects, the district's own figures, sites nobody registered yet
+    strangers: frozenset[str] = frozenset()
 
     @property
     def anew(self) -> bool:
@@ -112,6 +114,7 @@ def evaluate_district(connection: Connection, run: Run, district: District) -> E
     bulk.lock_district(connection, district.key)
     judged = judgement(district, run.run_date)
     done = Evaluated(judged, last_judged(connection, district.key))
+    done.strangers = _strangers(connection, district)
     registry = registry_of(district)
     now = now_utc()
     years: dict[int, set[str]] = {}
@@ -134,6 +137,14 @@ def evaluate_district(connection: Connection, run: Run, district: District) -> E
 
 
 _KIND = {"station": "空气站", "section": "断面", "outlet": "排口", "point": "点"}
+
+
+def _strangers(connection: Connection, district: District) -> frozenset[str]:
+    """Return the names under which something changed that no registered site has."""
+    query = select(stale_days.c.site).where(
+        stale_days.c.district == district.key, stale_days.c.site.not_in(district.sites["key"].tolist())
+    )
+    return frozenset(connection.execute(query.distinct()).scalars())
 
 
 def stale_spans(connection: Connection, district: District) -> list[Span]:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from flows.answers import indicators as indicator_records
 from flows.evaluate import Evaluated, registry_of, scope_of
+from flows.feeders import Fed, fed_facts, fed_sites, recall_fed, with_returned
 from flows.run import Run
 from indicators.plan import evaluate_plan
 from indicators.plan_facts import (
@@ -19,6 +20,7 @@ from indicators.plan_facts import (
     pm2_5_mean,
     section_facts,
 )
+from indicators.plan_targets import with_documents
 from indicators.registry import Registry
 from vocabulary.clock import now_utc
 from vocabulary.district import District
@@ -34,19 +36,24 @@ def record_indicators(connection: Connection, run: Run, district: District, done
     On record stands every year that has readings and the run's own; a plan without one of them is
     judged for its year at hand, so that every indicator is there every night, with what is missing.
     Judged are those whose readings changed, those that were not over when they were judged last or
-    are not over now, and those that are not on record; all when the rules changed.
+    are not over now, and those that are not on record; all when the rules changed, when something of a
+    ledger, return or document did (sums and targets reach beyond their year), or when a target's day came.
     """
     registry = registry_of(district)
+    fed = recall_fed(connection, district)
+    told = not done.strangers.isdisjoint(fed_sites(connection, district))
     years = years_with_data(connection, district.key)
     stored = _stored_years(connection, district)
     rows = [pd.DataFrame(columns=[column.name for column in indicator_results.columns])]
     scope: list[ColumnElement[bool]] = []
-    for plan in district.plans:
+    for written in district.plans:
+        plan = with_documents(written, fed.documents)
         on_record = stored.pop(plan.id, set())
         wanted = plan_years(plan, years, run.run_date.year)
-        judged = {year for year in wanted if _is_due(year, done) or year not in on_record}
+        anew = told or _target_came(plan, done)
+        judged = {year for year in wanted if anew or _is_due(year, done) or year not in on_record}
         for year in sorted(judged):
-            facts = plan_facts(connection, district, registry, plan, year, run)
+            facts = plan_facts(connection, district, registry, plan, year, run, fed)
             found = evaluate_plan(plan, facts, year=year, as_of_day=run.run_date)
             left_out = _left_out(connection, district, plan, year)
             rows.append(found.assign(district=district.key, left_out=found["indicator"].map(left_out)))
@@ -93,6 +100,14 @@ def _is_due(year: int, done: Evaluated) -> bool:
     return year >= min(done.before.run_date.year, done.judged.run_date.year)
 
 
+def _target_came(plan: Plan, done: Evaluated) -> bool:
+    """Whether a target's document is dated between the day judged last and the day judged now."""
+    if done.before is None:
+        return True
+    first, last = sorted((done.before.run_date, done.judged.run_date))
+    return any(first < target.dated <= last for item in plan.indicator for target in item.target)
+
+
 def _stored_years(connection: Connection, district: District) -> dict[str, set[int]]:
     """Return the years on record, by plan."""
     query = (
@@ -107,9 +122,15 @@ def _stored_years(connection: Connection, district: District) -> dict[str, set[i
 
 
 def plan_facts(
-    connection: Connection, district: District, registry: Registry, plan: Plan, year: int, run: Run
+    connection: Connection,
+    district: District,
+    registry: Registry,
+    plan: Plan,
+    year: int,
+    run: Run,
+    fed: Fed,
 ) -> pd.DataFrame:
-    """Return the statistics that monitoring feeds to a plan's indicators in one year."""
+    """Return the statistics that monitoring, ledgers and returns feed to a plan's indicators in one year."""
     start, end = datetime(year, 1, 1), datetime(year + 1, 1, 1)
     # site '' is the district
     days = recall_table(connection, air_days, *scope_of(air_days, district, start, end, sites=[""]))
@@ -126,7 +147,8 @@ def plan_facts(
         connection, section_results, *scope_of(section_results, district, start, end, kinds=["year"])
     )
     facts.append(section_facts(plan, results, district.sites, year))
-    return facts_frame(facts)
+    facts.append(fed_facts(fed, plan, district, registry, year, run.run_date))
+    return with_returned(facts_frame(facts), fed, plan, year)
 
 
 def _left_out(connection: Connection, district: District, plan: Plan, year: int) -> dict[int, int]:
