@@ -29,7 +29,7 @@ import cli_warehouse
 from alerts.query import EpisodeNotFoundError, list_episodes, show_episode
 from alerts.rules import AlertRulesError
 from flows import answers, answers_air, answers_emissions
-from flows.answers_alerts import list_episodes_as_of
+from flows.answers_alerts import list_episodes_as_of, show_episode_as_of
 from flows.gather import OneOffError, files_of
 from flows.night import fill_back, load_files, night
 from flows.proof import prove
@@ -322,10 +322,16 @@ def alerts_list(
 
 
 @alerts_app.command("show")
-def alerts_show(identity: Annotated[int, typer.Argument(help="编号 / id")], as_json: Json = False) -> None:
+def alerts_show(
+    identity: Annotated[int, typer.Argument(help="编号 / id")], as_of: AsOf = None, as_json: Json = False
+) -> None:
     """一个预警事件的全部证据 / one episode with its evidence."""
-    with _reading() as (connection, _):
-        record = show_episode(connection, identity)
+    moment = answers.as_of_utc(as_of)
+    with _reading() as (connection, districts):
+        if moment is None:
+            record = show_episode(connection, identity)
+        else:
+            record = show_episode_as_of(connection, districts, identity, moment)
     if as_json:
         _print_json(record)
     else:

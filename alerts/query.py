@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -68,17 +69,37 @@ def show_episode(connection: Connection, episode_id: int, *, language: str = "zh
     """
     row = connection.execute(select(episodes).where(episodes.c.id == episode_id)).mappings().one_or_none()
     if row is None:
-        raise EpisodeNotFoundError(f"没有编号为 {episode_id} 的预警事件 / no episode has the id {episode_id}")
+        raise missing(episode_id)
+    return describe_episode(connection, dict(row), language=language)
+
+
+def missing(episode_id: int) -> EpisodeNotFoundError:
+    """Return the error of an id that no episode has, or had at the time asked for."""
+    return EpisodeNotFoundError(f"没有编号为 {episode_id} 的预警事件 / no episode has the id {episode_id}")
+
+
+def describe_episode(
+    connection: Connection,
+    row: Mapping[str, Any],
+    *,
+    until: datetime | None = None,
+    language: str = "zh",
+) -> dict[str, Any]:
+    """Return an episode's record as `show_episode`, with its steps and messages up to `until` (UTC; None: all).
+
+    A message that left after `until` was still pending then.
+    """
+    last = until or datetime.max  # noqa: DTZ901 - times of the warehouse are UTC without a zone
     steps = connection.execute(
         select(episode_steps)
-        .where(episode_steps.c.episode_id == episode_id)
+        .where(episode_steps.c.episode_id == row["id"], episode_steps.c.at <= last)
         .order_by(episode_steps.c.at, episode_steps.c.step)
     ).mappings()
     # the keys of an episode's messages begin with what identifies it
     prefix = message_key(row["rule"], row["district"], row["subject"], row["since"], "", "").removesuffix(":")
     messages = connection.execute(
         select(outbox)
-        .where(outbox.c.idempotency_key.startswith(prefix, autoescape=True))
+        .where(outbox.c.idempotency_key.startswith(prefix, autoescape=True), outbox.c.created_at <= last)
         .order_by(outbox.c.id)
     ).mappings()
     return _record(row, language) | {
@@ -96,19 +117,21 @@ def show_episode(connection: Connection, episode_id: int, *, language: str = "zh
             }
             for step in steps
         ],
-        "outbox": [
-            {
-                "key": message["idempotency_key"],
-                "channel": message["channel"],
-                "state": message["state"],
-                "attempts": message["attempts"],
-                "not_before": _time(message["not_before"], "seconds"),
-                "created_at": _time(message["created_at"], "seconds"),
-                "sent_at": _time(message["sent_at"], "seconds"),
-                "last_error": message["last_error"],
-            }
-            for message in messages
-        ],
+        "outbox": [_message(message, last) for message in messages],
+    }
+
+
+def _message(message: Mapping[str, Any] | Any, last: datetime) -> dict[str, Any]:
+    later = message["sent_at"] is not None and message["sent_at"] > last
+    return {
+        "key": message["idempotency_key"],
+        "channel": message["channel"],
+        "state": "pending" if later else message["state"],
+        "attempts": message["attempts"],
+        "not_before": _time(message["not_before"], "seconds"),
+        "created_at": _time(message["created_at"], "seconds"),
+        "sent_at": None if later else _time(message["sent_at"], "seconds"),
+        "last_error": message["last_error"],
     }
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, select
 from alerts.episodes import find_episodes
 from alerts.evidence import choose_evidence, evidence_json, limit_text
 from alerts.messages import Facts, Place, write_summary
+from alerts.query import describe_episode, missing
 from alerts.record import message_key
 from alerts.rules import Rule
 from flows.alert import samples_and_evidence, settings_of
@@ -60,6 +61,22 @@ def list_episodes_as_of(
     return [
         {name: _shown(item[name]) for name in _LISTED} | {"message": item["message_zh"]} for item in known
     ]
+
+
+def show_episode_as_of(
+    connection: Connection, districts: Mapping[str, District], identity: int, as_of: datetime
+) -> dict[str, Any]:
+    """Return the record of `ecoplan alerts show` as known at `as_of` (UTC).
+
+    Raises
+    ------
+    EpisodeNotFoundError
+        No episode had the id then.
+    """
+    for item in episodes_known(connection, districts, as_of):
+        if item["id"] == identity:
+            return describe_episode(connection, item, until=as_of)
+    raise missing(identity)
 
 
 def _shown(value: Any) -> Any:

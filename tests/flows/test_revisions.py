@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from alerts.query import list_episodes
+from alerts.query import EpisodeNotFoundError, list_episodes, show_episode
 from cli import app
 from flows import answers
-from flows.answers_alerts import list_episodes_as_of
+from flows.answers_alerts import list_episodes_as_of, show_episode_as_of
 from flows.night import load_files, night
 from flows.revisions import revision_report
 from flows.settings import Settings
@@ -153,6 +153,7 @@ def test_episodes_are_told_as_they_were_known(tmp_path: Path) -> None:
     district = load_district(made.root / "districts" / "chiping")
     with Warehouse(made.settings().warehouse_url(), read_only=True).read() as connection:
         known_then = list_episodes(connection)
+        shown_then = show_episode(connection, known_then[0]["id"])
     before = now_utc()
     assert known_then, "the slice has an episode worse than class Ⅴ"
     # the platform corrects every ammonia value of the month to one within class Ⅱ
@@ -167,6 +168,11 @@ def test_episodes_are_told_as_they_were_known(tmp_path: Path) -> None:
     with Warehouse(made.settings().warehouse_url(), read_only=True).read() as connection:
         districts = {district.key: district}
         assert list_episodes_as_of(connection, districts, before) == known_then
+        shown = show_episode_as_of(connection, districts, known_then[0]["id"], before)
+        assert shown == shown_then
+        assert {factor["value"] for factor in shown["evidence"]["readings"]} != {0.3}
+        with pytest.raises(EpisodeNotFoundError):
+            show_episode_as_of(connection, districts, known_then[0]["id"], nothing_yet)
         assert list_episodes_as_of(connection, districts, nothing_yet) == []
         assert list_episodes_as_of(connection, districts, now_utc()) == list_episodes(connection) == []
         report = revision_report(connection, before, now_utc())
