@@ -13,7 +13,7 @@ from rich.console import Console
 
 from flows.answers import as_of_utc
 from flows.answers_quality import flags_list, verdicts_list
-from flows.run import FINDINGS, chosen_districts
+from flows.run import chosen_districts
 from flows.settings import Settings
 from flows.what_if import WhatIfError, read_change, what_if
 from quality.flags import Verdict, flag_rules
@@ -141,8 +141,6 @@ def tried(
                 _show(rows, as_json=False, columns=["district", *columns.split()], title=title)
         if not records:
             typer.echo("无变化 / nothing would turn")
-    if records:
-        raise typer.Exit(FINDINGS)
 
 
 def _show(records: list[dict[str, Any]], as_json: bool, columns: Sequence[str], title: str) -> None:

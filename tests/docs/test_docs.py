@@ -29,7 +29,7 @@ PAGES = sorted(
 
 _BLOCK = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"^(?: {4})(.*)$", re.MULTILINE)
-_COMMAND = re.compile(r"(?:^|[\s$/])ecoplan((?: [a-z]+){1,2})(?=[ ]|$)(.*)$")
+_COMMAND = re.compile(r"(?:^|[\s$/])ecoplan((?: [a-z][a-z-]*){1,2})(?=[ ]|$)(.*)$")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _ENVIRONMENT = {"COLUMNS": "200", "TERM": "dumb"}
 
@@ -194,6 +194,11 @@ _COMMANDS: dict[str, tuple[list[str], str]] = {
     "alerts list": (["alerts", "list"], ""),
     "quarantine list": (["quarantine", "list"], ""),
     "quarantine list, --by-week": (["quarantine", "list", "--by-week"], ""),
+    "quality flags": (["quality", "flags", "--district", "chiping", "--period", "2025"], ""),
+    "quality flags, --all": (
+        ["quality", "flags", "--district", "chiping", "--period", "2025-06", "--all"],
+        "",
+    ),
     "status, kind source": (["status"], "source"),
     "status, kind open-work": (["status"], "open-work"),
     "status, kind run": (["status"], "run"),
