@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from flows.answers_alerts import episodes_known
 from flows.evaluate import registry_of, section_dry, sections_frame
+from flows.feeders import subject_sources
 from flows.settings import Settings
 from flows.used_readings import section_readings, section_samples, with_left_out
 from indicators.water_evaluation import evaluate_sections
@@ -262,12 +263,22 @@ def _open_work(connection: Connection, district: District, as_of: datetime | Non
 
 
 def _unregistered(connection: Connection, district: District, as_of: datetime | None) -> list[str]:
-    """Return the sites with readings that are in no registry; readings known under a key since are not theirs."""
+    """Return the sites with readings that are in no registry; readings known under a key since are not theirs.
+
+    What ledgers, returns and documents speak of (projects, the district itself) is no site.
+    """
     strangers = select(series.c.id).where(
         series.c.district == district.key, series.c.site.not_in(district.sites["key"].tolist())
     )
     stands = believed(readings, as_of)
-    told = select(readings.c.series_id).where(readings.c.series_id.in_(strangers), stands).distinct()
+    of_sites = select(deliveries.c.id).where(
+        deliveries.c.district == district.key, deliveries.c.source.not_in(subject_sources())
+    )
+    told = (
+        select(readings.c.series_id)
+        .where(readings.c.series_id.in_(strangers), readings.c.delivery_id.in_(of_sites), stands)
+        .distinct()
+    )
     sites = select(series.c.site).where(series.c.id.in_(told)).distinct()
     return sorted(connection.execute(sites).scalars())
 

@@ -16,6 +16,7 @@ from indicators.plan_facts import facts_frame
 from indicators.plan_feeders import reduction_facts, return_facts, with_stated
 from indicators.plan_points import STATE, black_odorous_fact, groundwater_fact
 from indicators.registry import Registry
+from sources.catalogue import LAYOUTS
 from vocabulary.district import District
 from vocabulary.parameters import parameters
 from vocabulary.plan import Plan
@@ -23,6 +24,8 @@ from warehouse.recall import recall_readings
 from warehouse.schema import series
 
 _LEDGER, _RETURN, _DOCUMENT = "reduction_", "stat_", "target_"
+#: media of layouts whose readings are about projects, districts, areas or documents, not about monitored sites
+_NO_SITES = ("ledger", "return", "document", "event", "permit")
 #: figures and documents of any day count
 _FROM, _UNTIL = datetime(1990, 1, 1), datetime(2100, 1, 1)
 
@@ -36,6 +39,11 @@ class Fed:
     register: pd.DataFrame
     groundwater: pd.DataFrame
     documents: pd.DataFrame
+
+
+def subject_sources() -> list[str]:
+    """Return the sources whose subjects are in no registry of sites, and need not be."""
+    return [key for key, reader in LAYOUTS.items() if reader.layout().medium in _NO_SITES]
 
 
 def fed_parameters() -> list[str]:

@@ -71,12 +71,23 @@ def load_files(
     dry_run: bool = False,
     tell: Callable[[str], None] = lambda _line: None,
 ) -> tuple[Run, int]:
-    """Load one-off files of one district's source through the same way; tells as a night would."""
+    """Load one-off files of one district's source through the same way; tells as a night would.
+
+    `source` is a source of the district or the key of any layout.
+    """
     if not files:
         raise OneOffError("没有可入库的文件 / no files to load")
     for path in files:
         one_off(path)
-    run = open_run(settings, "load", districts=[district], source=source, dry_run=dry_run, tell=tell)
+    run = open_run(
+        settings,
+        "load",
+        districts=[district],
+        source=source,
+        any_layout=True,
+        dry_run=dry_run,
+        tell=tell,
+    )
     wish = Wish(source=source, files=tuple(files))
     return run, _finish(run, wish, plainly)
 

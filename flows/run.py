@@ -7,7 +7,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,16 @@ from typing import Any
 from sqlalchemy import insert, update
 
 from flows.settings import Settings
-from sources.catalogue import UnknownSourceError
+from sources.catalogue import LAYOUTS, UnknownSourceError
 from vocabulary.clock import now_utc, today
-from vocabulary.district import District, load_districts
+from vocabulary.district import District, Source, load_districts
 from warehouse.engine import Warehouse
 from warehouse.schema import runs
 
 #: exit statuses of the command line (docs/architecture.md, "Command line")
 DONE, FINDINGS, USAGE, FAILED, REFUSED = 0, 1, 2, 3, 4
+#: where a source that no sources.toml lists would lie; one-off files are given by name
+_UNLISTED = "var/unlisted"
 
 
 @dataclass
@@ -138,19 +140,56 @@ def known_source(districts: dict[str, District], wanted: str) -> None:
         )
 
 
+def with_layout(district: District, wanted: str) -> District:
+    """Return a district that has the source: its own, or one made from the layout of that key.
+
+    Raises
+    ------
+    UnknownSourceError
+        When there is neither; the message lists every layout.
+    """
+    if any(source.key == wanted for source in district.sources):
+        return district
+    if wanted not in LAYOUTS:
+        known = ", ".join(sorted(LAYOUTS))
+        raise UnknownSourceError(
+            f"未知来源 {wanted}，已有版式 {known} / unknown source {wanted}, known layouts: {known}"
+        )
+    unlisted = Source(
+        key=wanted,
+        title_zh=f"{wanted}（sources.toml 未列出，按版式读取）",
+        title_en=f"{wanted} (not in sources.toml, read by its layout)",
+        location=f"{_UNLISTED}/{wanted}",
+        late_days=366,
+    )
+    return replace(district, sources=(*district.sources, unlisted))
+
+
 def open_run(
     settings: Settings,
     kind: str,
     *,
     districts: list[str] | None = None,
     source: str | None = None,
+    any_layout: bool = False,
     run_date: date | None = None,
     dry_run: bool = False,
     tell: Callable[[str], None] = lambda _line: None,
 ) -> Run:
-    """Begin a run; without a date, example districts use their own run date and others today."""
+    """Begin a run; without a date, example districts use their own run date and others today.
+
+    With `any_layout` a source need not stand in sources.toml: one-off files are read by their layout.
+    """
     chosen = chosen_districts(settings, districts)
-    if source is not None:
+    if source is not None and any_layout:
+        listed = chosen
+        chosen = {key: with_layout(district, source) for key, district in listed.items()}
+        for key in [key for key in chosen if chosen[key] is not listed[key]]:
+            tell(
+                f"{key} 的 sources.toml 没有来源 {source}，按版式读取 / {source} is not in sources.toml of {key}, "
+                "read by its layout"
+            )
+    elif source is not None:
         known_source(chosen, source)
     if run_date is None:
         own = [district.run_date for district in chosen.values() if district.run_date is not None]
