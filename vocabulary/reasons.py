@@ -10,7 +10,7 @@ from importlib.resources import files
 
 @dataclass(frozen=True)
 class Reason:
-    """A reason: `severity` is quarantine (one cell or row), refuse (the delivery), warn or note.
+    """A reason: `severity` is quarantine (one cell or row), refuse (the delivery), flag, warn or note.
 
     A note is what a platform does every day: it is told, but it is no finding that needs a person.
     """

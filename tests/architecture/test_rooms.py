@@ -166,7 +166,7 @@ def test_every_reason_used_is_in_the_vocabulary() -> None:
 
 def test_every_reason_is_said_in_both_languages() -> None:
     for reason in reasons().values():
-        assert reason.severity in ("quarantine", "refuse", "warn", "note"), reason.code
+        assert reason.severity in ("quarantine", "refuse", "flag", "warn", "note"), reason.code
         assert re.search(r"[\u4e00-\u9fff]", reason.zh), reason.code
         assert re.fullmatch(r"[ -~]+", reason.en), reason.code
 
