@@ -16,6 +16,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from build_air import build_air  # noqa: E402  the folder is no package; it is put on the path above
+from build_ledgers import build_ledgers  # noqa: E402  see above
 from build_outlets import build_outlets  # noqa: E402  see above
 from build_water import build_water  # noqa: E402  see above
 from example_planted import Exports, as_table, as_toml  # noqa: E402  see above
@@ -36,6 +37,7 @@ def generate() -> Exports:
         build_air(story, district, exports)
         build_water(story, district, exports)
         build_outlets(story, district, exports)
+        build_ledgers(story, district, exports)
     return exports
 
 

@@ -135,7 +135,7 @@ def test_a_period_of_no_data_is_an_answer(ecoplan: Ecoplan, small: Slice) -> Non
     assert ecoplan(small, "air", *HERE, "--period", "2019", "--json").json == []
     assert ecoplan(small, "indicators", *HERE, "--year", "2019", "--json").json == []
     said = ecoplan(small, "sections", *HERE, "--period", "2019-05", "--json")
-    assert [record["site"] for record in said.json] == ["CP-S1", "CP-S2", "CP-S3", "CP-S4"]
+    assert [record["site"] for record in said.json] == ["CP-S1", "CP-S2", "CP-S3", "CP-S4", "CP-S5"]
     assert {(record["class"], record["items_used"], record["label"]) for record in said.json} == {
         (None, 0, "")
     }

@@ -30,12 +30,26 @@ FOLDERS = {
     "water-cnemc-section": "water/sections",
     "water-cnemc-api": "water/api",
     "outlet-hourly": "outlets",
+    "water-monthly": "water/monthly",
+    "groundwater-points": "groundwater",
+    "black-odorous-register": "waters",
+    "reduction-ledger": "reductions",
+    "statistics-return": "returns",
+    "target-documents": "targets",
+    "dust-events": "events",
 }
 PATTERNS = {
     "air-quotsoft": "china_sites_*.csv",
     "water-cnemc-section": "**/*.csv",
     "water-cnemc-api": "*.json",
     "outlet-hourly": "**/*.csv",
+    "water-monthly": "*.xlsx",
+    "groundwater-points": "*.csv",
+    "black-odorous-register": "*.csv",
+    "reduction-ledger": "*.csv",
+    "statistics-return": "*.csv",
+    "target-documents": "*.csv",
+    "dust-events": "*.csv",
 }
 COUNTS = ("new", "revised", "unchanged", "duplicate", "quarantined", "blank")
 #: files keep one time whoever checked them out: it orders revisions that nothing else orders
