@@ -290,7 +290,9 @@ class _Replay:
     def _close(self, closed: pd.DataFrame, stated: _Stated, counts: dict[str, int]) -> None:
         """Keep each row of the quarantine that no longer stands, with what became of it."""
         single = np.where(closed["again"], "quarantined", "blank")
-        outcome = closed["at"].map(stated.outcome).fillna(pd.Series(single, index=closed.index)).astype("str")
+        outcome = pd.Series(single, index=closed.index, dtype="str")
+        is_reading = closed["at"].isin(stated.outcome.index)
+        outcome[is_reading] = stated.outcome.loc[closed.loc[is_reading, "at"]].to_numpy()
         together = ";".join(f"{name}={count}" for name, count in counts.items() if count)
         outcome = outcome.mask(closed["group"] >= 0, together)
         steps = closed[["id"]].rename(columns={"id": "quarantine_id"})
