@@ -99,8 +99,8 @@ def test_a_legacy_cell_has_at_most_256_columns():
     assert refused(legacy(0, 65535)) == "file-unreadable"
 
 
-def test_a_full_legacy_sheet_is_within_the_limits():
-    (sheet,) = open_sheets(legacy(65535, 255))
+def test_the_last_row_of_a_legacy_sheet_is_within_the_limits():
+    (sheet,) = open_sheets(legacy(65535, 2))
     assert sheet.cells.number.tolist() == [65536]
 
 
@@ -141,3 +141,16 @@ def test_a_small_workbook_of_many_sheets_reads():
     book.save(out)
     found = open_sheets(out.getvalue())
     assert [sheet.cells.raw.to_pylist()[-1] for sheet in found] == [f"{number}号" for number in range(200)]
+
+
+def test_a_legacy_workbook_of_eight_megabytes_names_its_sectors_in_a_chain():
+    # the header names 109 sectors of 128 entries, which reach 7 MB; the rest is chained
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("a")
+    for row in range(0, 65536, 8):
+        sheet.write(row, 0, f"{row:01000d}")
+    out = io.BytesIO()
+    book.save(out)
+    assert len(out.getvalue()) > 109 * 128 * 512
+    (found,) = open_sheets(out.getvalue())
+    assert found.cells.records == 8192
