@@ -281,6 +281,8 @@ def _turned_away(
 def _flag_records(connection: Connection, district: District, since: datetime) -> list[dict[str, Any]]:
     """Return the verdicts that turned, counted by series and test."""
     turned = turned_flags(connection, district.key, since)
+    if turned.empty:
+        return []
     keys = [*_KEY, "test", "old_verdict", "new_verdict"]
     counted = turned.groupby(keys, dropna=False)["observed_at"].agg(["size", "min", "max"]).reset_index()
     counted = counted.rename(columns={"size": "readings", "min": "first", "max": "last"})

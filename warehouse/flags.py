@@ -128,6 +128,8 @@ def turned_flags(connection: Connection, district: str, since: datetime) -> pd.D
         for name, side in (("old", old), ("new", new))
     }
     keys = [*_SERIES, "observed_at", "test"]
+    if all(side.empty for side in sides.values()):
+        return sides["old"].assign(new_verdict=pd.Series([], dtype="Int64"))
     turned = sides["old"].merge(sides["new"], on=keys, how="outer")
     return turned.astype({"old_verdict": "Int64", "new_verdict": "Int64"})
 

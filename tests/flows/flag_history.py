@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from flows.evaluate import evaluate_district
+from flows.flagging import flag_district
 from flows.run import Run, Summary
 from flows.settings import ROOT, Settings
 from flows.way import evaluate_and_alert
@@ -20,7 +22,7 @@ from warehouse import bulk
 from warehouse.dump import dump_sha256
 from warehouse.engine import Warehouse
 from warehouse.load import Unit, load_batch
-from warehouse.schema import flags, series
+from warehouse.schema import flags, section_results, series
 
 SECTION, STATION, OTHER_STATION = "CP-S3", "CP-A1", "CP-A2"
 #: midnight of a Monday
@@ -85,19 +87,29 @@ class History:
             now = datetime(2025, 5, 1) + timedelta(minutes=self.number)
             load_batch(connection, [unit], frame.assign(delivery=0), _NOTHING, now=now)
 
-    def evaluate(self) -> Run:
-        """What a night does after its load."""
+    def run(self) -> Run:
+        """A run of the date at hand."""
         settings = Settings(home=self.home, districts=ROOT / "districts")
         summary = Summary(id="t", kind="t", run_date=self.run_date.isoformat(), started_at="")
-        run = Run(settings, self.warehouse, {"chiping": self.district}, self.run_date, summary)
-        evaluate_and_alert(run, self.district, False)
-        return run
+        return Run(settings, self.warehouse, {"chiping": self.district}, self.run_date, summary)
 
-    def take(self, *frames: pd.DataFrame) -> Run:
-        """Load each frame as one delivery, then evaluate."""
+    def judge(self) -> dict[str, int]:
+        """Flag and evaluate what changed; return what was counted. Alerts and indicators are left to `night`."""
+        with self.warehouse.begin() as connection:
+            counts = flag_district(connection, self.district)
+            return counts | evaluate_district(connection, self.run(), self.district).counts
+
+    def take(self, *frames: pd.DataFrame) -> None:
+        """Load each frame as one delivery, then judge."""
         for frame in frames:
             self.load(frame)
-        return self.evaluate()
+        self.judge()
+
+    def night(self, *frames: pd.DataFrame) -> None:
+        """Load each frame as one delivery, then do all that a night does."""
+        for frame in frames:
+            self.load(frame)
+        evaluate_and_alert(self.run(), self.district, False)
 
     def flags(self, *, ended: bool = False) -> list[tuple[str, str, datetime, str, int]]:
         """Site, parameter, time, test and verdict of the flags that stand, but those of what is missing."""
@@ -115,6 +127,12 @@ class History:
         with self.warehouse.read() as connection:
             found: list[dict[str, Any]] = bulk.fetch(connection, query).to_dict("records")
         return found
+
+    def rows_max_known(self) -> datetime:
+        """When the latest section's result became known, UTC."""
+        (row,) = self.rows(select(func.max(section_results.c.known_from).label("at")))
+        known: datetime = pd.Timestamp(row["at"]).to_pydatetime()
+        return known
 
     def sha256(self) -> str:
         """The hash of the canonical dump."""

@@ -78,13 +78,12 @@ def test_suspect_leaves_nothing_out(history: History) -> None:
 
 
 def test_a_flag_never_hides_what_is_worse_than_v_and_the_alert_says_it(history: History) -> None:
-    history.take(stuck(3.0, BAD_RUN))
+    history.night(stuck(3.0, BAD_RUN))
     (episode,) = history.rows(select(episodes.c.state, episodes.c.since, episodes.c.evidence))
     assert (episode["state"], pd.Timestamp(episode["since"])) == ("firing", pd.Timestamp(T0))
     evidence = json.loads(episode["evidence"])
     assert evidence["n_readings"] == 12 + BAD_RUN + 12
     assert all("flags" not in reading for reading in evidence["readings"]), "first, worst and last are lively"
-    history.take(stuck(3.0, BAD_RUN, after=0).assign(value=lambda frame: frame["value"] + 0.01))
     samples = history.rows(
         select(section_results.c["class"], section_results.c.left_out).where(
             section_results.c.period_kind == "sample", section_results.c.known_until.is_(None)
@@ -95,7 +94,7 @@ def test_a_flag_never_hides_what_is_worse_than_v_and_the_alert_says_it(history: 
 
 def test_an_alert_on_a_stuck_value_names_the_flag_in_evidence_and_message(history: History) -> None:
     history.run_date = T0.date()
-    history.take(stuck(3.0, BAD_RUN, before=0, after=0))
+    history.night(stuck(3.0, BAD_RUN, before=0, after=0))
     (episode,) = history.rows(select(episodes.c.evidence))
     readings = json.loads(episode["evidence"])["readings"]
     assert {reading["flags"] for reading in readings} == {"flat_line=4"}
@@ -150,8 +149,7 @@ def test_every_night_again_changes_nothing(history: History) -> None:
     sha256, standing = history.sha256(), history.flags()
     with history.warehouse.begin() as connection:
         mark_range(connection, "chiping", T0, datetime(2026, 1, 1))
-    run = history.evaluate()
-    assert run.summary.evaluated["flags"] == 0
+    assert history.judge() == {"flags": 0, "section_results": 0}
     assert (history.sha256(), history.flags(), history.flags(ended=True)) == (sha256, standing, [])
 
 
@@ -166,10 +164,10 @@ def test_a_run_that_dies_in_the_evaluation_leaves_no_flag_and_the_work(
     with monkeypatch.context() as patch:
         patch.setattr(flows.way, "evaluate_district", dies)
         with pytest.raises(RuntimeError, match="power cut"):
-            history.evaluate()
+            history.night()
     assert history.flags() == []
     assert history.rows(select(func.count().label("n")).select_from(stale_days))[0]["n"] > 0
-    history.evaluate()
+    history.judge()
     assert len(history.flags()) == BAD_RUN
 
 
@@ -180,7 +178,7 @@ def test_other_thresholds_reach_all_of_history(history: History, monkeypatch: py
         'bad = [7.005, 9]\nbasis = "test"\nsure = "C"\n'
     )
     monkeypatch.setattr(flows.flagging, "flag_rules", lambda: stricter)
-    history.evaluate()
+    history.judge()
     low = [row for row in history.flags() if row[3] == "range"]
     # oxygen goes 7.00, 7.01, 7.02: bad, suspect, good
     assert [row[4] for row in low] == [4 if place % 3 == 0 else 3 for place in range(48) if place % 3 < 2]
@@ -230,26 +228,26 @@ def test_the_cost_of_a_night_follows_what_changed_not_the_history(
     assert 0 < sum(read) <= 6 + 2 * 65
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_pieces_in_any_order_give_one_dump_on_both_engines(
     warehouse: Warehouse, tmp_path: Path, seed: int
 ) -> None:
     whole = stuck(1.2, BAD_RUN)
     air = together(rows_of(STATION, "pm2_5", [33.0] * 30 + [40.0, 300.0, 41.0, 42.0], every=1))
     correction = together(rows_of(SECTION, "nh3_n", [1.9], first=T0 + 30 * FOUR_HOURS))
-    pieces = [(0, whole.iloc[start::7]) for start in range(7)] + [(1, air.iloc[::2]), (1, air.iloc[1::2])]
+    pieces = [(0, whole.iloc[start::2]) for start in range(2)] + [(1, air.iloc[::2]), (1, air.iloc[1::2])]
     ranked = [(number + 1, frame) for number, (_, frame) in enumerate(pieces)]
     ranked.append((50, correction))
     other = History(Warehouse(f"duckdb:///{tmp_path / 'other.duckdb'}"), tmp_path / "other")
     for rank, frame in ranked:
         other.load(frame.reset_index(drop=True), rank=rank)
-    other.evaluate()
+    other.judge()
     mine = History(warehouse, tmp_path / "home")
     shuffled = pd.Series(range(len(ranked))).sample(frac=1, random_state=seed)
     for place in shuffled:
         rank, frame = ranked[place]
         mine.load(frame.reset_index(drop=True), rank=rank)
-        mine.evaluate()
+        mine.judge()
     assert mine.flags() == other.flags()
     assert any(row[4] == 4 for row in mine.flags())
     assert mine.sha256() == other.sha256()
