@@ -106,7 +106,8 @@ def _header_of(sheet: Sheet, facts: LayoutData) -> Header | None:
         return None
     labels = outlet_heading(header, facts).columns.labels
     told = "site" in labels or {"enterprise", "outlet"} <= set(labels) or _titled(sheet, header, facts)
-    return header if told else None
+    # a second header row may have made another label of the time's column
+    return header if told and "time" in labels else None
 
 
 def _titled(sheet: Sheet, header: Header, facts: LayoutData) -> str:

@@ -151,6 +151,11 @@ def test_a_block_of_facts_above_the_header_is_no_header():
     assert values(result) == {("CPDA001", "flue_o2"): 8.7}
 
 
+def test_a_second_header_row_that_hides_the_time_refuses_the_export():
+    with pytest.raises(DeliveryRefusedError, match="layout-unknown"):
+        text(",监测时间,颗粒物,", ",排口编号,实测浓度(mg/m3),折算浓度(mg/m3)", "CPDA901,2026-09-22 19~20,,5.1")
+
+
 def test_an_outlet_that_is_named_nowhere_refuses_the_export():
     with pytest.raises(DeliveryRefusedError, match="layout-unknown"):
         text("九月小时数据", "监测时间,含氧量(%)", "2026-09-22 18~19,8.7")
