@@ -153,7 +153,9 @@ def test_a_block_of_facts_above_the_header_is_no_header():
 
 def test_a_second_header_row_that_hides_the_time_refuses_the_export():
     with pytest.raises(DeliveryRefusedError, match="layout-unknown"):
-        text(",监测时间,颗粒物,", ",排口编号,实测浓度(mg/m3),折算浓度(mg/m3)", "CPDA901,2026-09-22 19~20,,5.1")
+        text(
+            ",监测时间,颗粒物,", ",排口编号,实测浓度(mg/m3),折算浓度(mg/m3)", "CPDA901,2026-09-22 19~20,,5.1"
+        )
 
 
 def test_an_outlet_that_is_named_nowhere_refuses_the_export():
