@@ -26,7 +26,7 @@ HERE = ("--district", "chiping")
 @pytest.mark.parametrize(
     ("words", "keys", "count"),
     [
-        (("sections", *HERE, "--period", "2026-03"), SECTIONS, 4),
+        (("sections", *HERE, "--period", "2026-03"), SECTIONS, 5),
         # five samplings of each of four sections: the answer of 00:00 gives the day before
         (("sections", *HERE, "--period", "2026-03-25"), SECTIONS, 20),
         (("indicators", *HERE), INDICATORS, 21),

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from cli import app
 from indicators.registry import load_standards
 from sources.catalogue import LAYOUTS
+from vocabulary.district import load_district
 from vocabulary.parameters import parameters
 from vocabulary.reasons import reasons
 
@@ -241,7 +242,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
             copy = folder / "examples/exports/chiping" / place / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / "examples/exports/chiping" / place / name, copy)
-    (folder / "examples/exports/chiping/water/api").mkdir(parents=True)
+    for source in load_district(district).sources:
+        (folder / source.location).mkdir(parents=True, exist_ok=True)
     environment = {
         **_ENVIRONMENT,
         "ECOPLAN_HOME": str(folder / "home"),

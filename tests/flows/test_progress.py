@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from flows import answers
+from flows.night import night
 from flows.run import DONE
 from sources.catalogue import UnknownSourceError
+from tests.conftest import fresh_postgres
 from tests.flows.asking import wall
 from tests.flows.slices import Slice, empty_slice, rows, run_load, run_night, sure_hash
 from vocabulary.district import load_district, load_districts
@@ -114,6 +116,16 @@ def test_one_night_over_all_of_it_tells_the_same(told: Told) -> None:
     home = told.made.root / "another"
     run_night(told.made, home)
     assert sure_hash(told.made.settings(home)) == told.hash
+
+
+@pytest.mark.postgres
+def test_a_server_tells_the_same(told: Told, postgres_uri: str) -> None:
+    warehouse = fresh_postgres(postgres_uri)
+    settings = told.made.settings(
+        told.made.root / "served", warehouse=warehouse.url.render_as_string(hide_password=False)
+    )
+    night(settings)
+    assert sure_hash(settings) == told.hash
 
 
 def test_a_layout_that_the_district_does_not_list_can_be_loaded(told: Told, tmp_path: Path) -> None:
