@@ -73,7 +73,7 @@ class Evaluated:
     counts: dict[str, int] = field(default_factory=dict)
     sections: dict[str, datetime] = field(default_factory=dict)
     years: set[int] = field(default_factory=set)
-    #: what changed and is in no registry: projects, the district's own figures, sites nobody registered yet
+    #: what changed and no station, section or outlet is: projects, the district's own figures, wells, water bodies
     strangers: frozenset[str] = frozenset()
 
     @property
@@ -140,9 +140,10 @@ _KIND = {"station": "空气站", "section": "断面", "outlet": "排口", "point
 
 
 def _strangers(connection: Connection, district: District) -> frozenset[str]:
-    """Return the names under which something changed that no registered site has."""
+    """Return the names under which something changed that are no station, section or outlet."""
+    judged = district.sites.loc[district.sites["kind"] != "point", "key"].tolist()
     query = select(stale_days.c.site).where(
-        stale_days.c.district == district.key, stale_days.c.site.not_in(district.sites["key"].tolist())
+        stale_days.c.district == district.key, stale_days.c.site.not_in(judged)
     )
     return frozenset(connection.execute(query.distinct()).scalars())
 

@@ -52,25 +52,29 @@ def fed_parameters() -> list[str]:
 
 
 def fed_sites(connection: Connection, district: District) -> set[str]:
-    """Return the subjects that ledgers, returns, documents and the register speak of."""
+    """Return the subjects that ledgers, returns, documents and the register speak of, and the wells."""
     query = (
         select(series.c.site)
         .where(series.c.district == district.key, series.c.parameter.in_(fed_parameters()))
         .distinct()
     )
-    return set(connection.execute(query).scalars())
+    return set(connection.execute(query).scalars()) | _wells(district)
+
+
+def _wells(district: District) -> set[str]:
+    sites = district.sites
+    return set(sites.loc[(sites["kind"] == "point") & (sites["medium"] == "groundwater"), "key"])
 
 
 def recall_fed(connection: Connection, district: District) -> Fed:
     """Return what a district's feeders tell, as believed now."""
     told = _recalled(connection, district, fed_sites(connection, district), fed_parameters())
     name = told["parameter"]
-    points = district.sites[(district.sites["kind"] == "point") & (district.sites["medium"] == "groundwater")]
     return Fed(
         ledger=told[name.str.startswith(_LEDGER)],
         returns=told[name.str.startswith(_RETURN) & (told["site"] == district.key)],
         register=told[name == STATE],
-        groundwater=_recalled(connection, district, set(points["key"]), None),
+        groundwater=_recalled(connection, district, _wells(district), None),
         documents=told[name.str.startswith(_DOCUMENT)],
     )
 

@@ -15,6 +15,7 @@ from indicators.plan import evaluate_plan
 from indicators.plan_facts import (
     GOOD_DAY_RATIO,
     PM2_5_MEAN,
+    fact,
     facts_frame,
     good_day_ratio,
     pm2_5_mean,
@@ -136,6 +137,10 @@ def plan_facts(
     days = recall_table(connection, air_days, *scope_of(air_days, district, start, end, sites=[""]))
     index = recall_table(connection, aqi_days, *scope_of(aqi_days, district, start, end, sites=[""]))
     facts = []
+    if (district.sites["kind"] == "station").any():
+        why = (f"{year} 年没有环境空气监测数据", f"no air monitoring of {year}")
+        silent = [name for name, rows in ((PM2_5_MEAN, days), (GOOD_DAY_RATIO, index)) if rows.empty]
+        facts += [fact(name, year, valid=False, told=[why]) for name in silent]
     if len(days):
         days["day"] = days["day"].astype("datetime64[us]")
         facts.append(pm2_5_mean(days, year, as_of_day=run.run_date, registry=registry))

@@ -58,10 +58,10 @@ def correct(made: Slice) -> None:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     made = empty_slice(tmp_path_factory.mktemp("told"))
     made.use({"chiping": SOURCES})
-    made.take("chiping", "reductions/*.csv", "returns/*.csv", "groundwater/*_2025.csv")
+    made.take("chiping", "reductions/*.csv", "returns/*.csv")
     first, _ = run_night(made)
     between = wall()
-    made.take("chiping", "targets/*.csv")
+    made.take("chiping", "targets/*.csv", "groundwater/*_2025.csv")
     correct(made)
     second, _ = run_night(made)
     return Told(made, between, sure_hash(made.settings()), [first, second])
@@ -99,8 +99,10 @@ def test_a_document_supersedes_a_pending_target_and_the_past_stays(told: Told) -
 
 def test_what_is_not_connected_and_what_is_not_there_say_so(told: Told) -> None:
     found = told.indicators(2025)
+    assert found[1]["reason_zh"] == "2025 年没有环境空气监测数据"
     assert found[5]["reason_zh"] == "尚未接入黑臭水体台账数据"
     assert (found[6]["numerator"], found[6]["denominator"]) == (1, 3)
+    assert told.indicators(2024, told.between)[6]["reason_zh"].endswith("尚未接入地下水监测数据")
     assert "地下水点位 2024 年没有监测数据" in told.indicators(2024)[6]["reason_zh"]
 
 
