@@ -146,4 +146,3 @@ def _words(data: Any) -> Iterator[str]:
     elif isinstance(data, list):
         for value in data:
             yield from _words(value)
-

@@ -69,7 +69,7 @@ def test_binary_is_refused(content):
 
 
 def test_unknown_sources_are_named_with_the_known_ones():
-    with pytest.raises(UnknownSourceError, match="air-quotsoft, .*outlet-hourly, .*water-cnemc-api"):
+    with pytest.raises(UnknownSourceError, match=r"air-quotsoft, .*outlet-hourly, .*water-cnemc-api"):
         layout_of("air-nowhere")
 
 
