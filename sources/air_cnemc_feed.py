@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from sources.assembly import BoolArray, Labels, TimeArray, ValueCells, among, encode, numbers, settle, trimmed
-from sources.cells import Cells, IntArray, from_rows
+from sources.cells import Cells, IntArray, encodable, from_rows
 from sources.delivery import Delivery
 from sources.encoding import decode
 from sources.layout import LayoutData, layout_data
@@ -147,7 +147,7 @@ def _cells(records: list[Any], facts: LayoutData) -> tuple[Cells, list[str]]:
         for item in records
     ]
     pick = itemgetter(*keys) if len(keys) > 1 else lambda item: (item[held],)
-    return from_rows([list(pick(item)) for item in whole]), keys
+    return from_rows([list(pick(item)) for item in whole]), [encodable(key) for key in keys]
 
 
 def _label(cells: Cells, place: int) -> Any:

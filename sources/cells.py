@@ -131,6 +131,11 @@ def _unquote(raw: Any) -> Any:
     return pc.if_else(whole, inner, raw)
 
 
+def encodable(text: str) -> str:
+    r"""Return a text with its lone surrogates (`\ud800` in JSON) shown by their escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def from_rows(rows: list[Any], number: IntArray | None = None) -> Cells:
     """Take cells from a list of lists, as a JSON body gives them; numbers keep their JSON spelling.
 
@@ -149,9 +154,7 @@ def from_rows(rows: list[Any], number: IntArray | None = None) -> Cells:
     try:
         raw = pa.array(flat, pa.large_string())
     except UnicodeEncodeError:
-        flat = [
-            None if field is None else field.encode("utf-8", "backslashreplace").decode() for field in flat
-        ]
+        flat = [None if field is None else encodable(field) for field in flat]
         raw = pa.array(flat, pa.large_string())
     if number is None:
         number = np.arange(1, len(rows) + 1, dtype=np.int64)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sources.assembly import BoolArray, among, glued
-from sources.cells import from_rows
+from sources.cells import encodable, from_rows
 from sources.delivery import Delivery
 from sources.encoding import decode
 from sources.layout import LayoutData, layout_data
@@ -64,7 +64,7 @@ def read(content: bytes, delivery: Delivery) -> ReadResult:
     facts = layout()
     text = decode(content)
     body = _body(text.text, delivery.name)
-    headings = [plain(field if isinstance(field, str) else "") for field in body["thead"]]
+    headings = [plain(encodable(field) if isinstance(field, str) else "") for field in body["thead"]]
     heading = section_heading(headings, facts, f"{delivery.name} thead")
     rows: list[Any] = body["tbody"]
     odd = np.array([not isinstance(row, list) for row in rows], dtype=bool)

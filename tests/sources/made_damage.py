@@ -236,7 +236,7 @@ def _hurt_json(value: Any, rng: Random, depth: int = 0) -> Any:
     if kind < 0.2:
         return others
     if kind < 0.4:
-        return others | {rng.choice(_WORDS): value[key]}
+        return others | {rng.choice((*_WORDS, "\ud800")): value[key]}
     return value | {key: _hurt_json(value[key], rng, depth + 1)}
 
 
