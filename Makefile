@@ -6,7 +6,7 @@ ECOPLAN := $(BIN)/ecoplan
 PYTEST := $(BIN)/pytest
 WORKERS ?= 2
 
-.PHONY: setup nightly test damage coverage lint format realdata bench docs clean
+.PHONY: setup nightly test thorough damage coverage lint format realdata bench docs clean
 
 setup: $(VENV)/.ready
 
@@ -21,7 +21,12 @@ nightly: setup
 	@$(ECOPLAN) nightly; status=$$?; echo "exit status $$status"; test $$status -le 1
 
 test: setup
-	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=15
+	@echo "tests marked thorough are not part of this: make thorough runs them"
+	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=15 -m "not thorough"
+
+# the tests that walk many nights, and every real export where make test takes a stated part
+thorough: setup
+	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=15 -m thorough
 
 # every layout's exports damaged at random, 2,000 times each: no crash, no hang, exact balance
 damage: setup

@@ -35,6 +35,7 @@ def test_killed_runs_end_where_undisturbed_ones_do() -> None:
     assert done.returncode == 0, done.stderr
     assert tally["moments"] >= MOMENTS
     assert len(tally["combos"]) == 4
-    # the moments fell into the work, not before or after it
-    assert any(hit.startswith("ingest") for hit in tally["hit"])
-    assert any(hit.startswith("evaluate_and_alert") for hit in tally["hit"])
+    # the moments fell into the work, not before or after it; which steps a few of them hit is chance
+    within = ("gather", "ingest", "evaluate_and_alert", "send_messages", "publish")
+    assert sum(count for hit, count in tally["hit"].items() if hit.startswith(within)) >= MOMENTS / 2
+    assert any(hit.startswith(("ingest", "evaluate_and_alert")) for hit in tally["hit"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, func, inspect, select, text
 
 from tests.conftest import fresh_postgres
 from tests.warehouse.filling import fill, go_on
@@ -103,7 +103,8 @@ def test_tables_of_an_older_version_are_filled_and_migrated(warehouse: Warehouse
     old = _file(tmp_path, "old.duckdb")
     before = old_warehouse(old)
     with old.bare_engine().connect() as connection:
-        for table in MOVED:
+        there = set(inspect(connection).get_table_names())
+        for table in (table for table in MOVED if table.name in there):
             frame = bulk.fetch(connection, select(text("*")).select_from(table))
             if len(frame):
                 (tmp_path / table.name).mkdir()
