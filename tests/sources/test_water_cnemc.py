@@ -91,7 +91,9 @@ def test_number_spellings(cell, value):
     assert one(read_api(row(temp=cell)).readings, parameter="water_temp")["value"] == value
 
 
-@pytest.mark.parametrize("cell", ["--", "*", "", " ", None, "&nbsp;", "维护", "<span title='极值过滤'>--</span>"])
+@pytest.mark.parametrize(
+    "cell", ["--", "*", "", " ", None, "&nbsp;", "维护", "<span title='极值过滤'>--</span>"]
+)
 def test_blanks(cell):
     result = read_api(row(temp=cell))
     assert (result.cells_in, result.blank, len(result.readings)) == (5, 1, 4)
