@@ -67,11 +67,16 @@ SPELL_SITE, SPELL_DAYS, SPELL_VALUE = "CP-S3", 2, 2.6
 
 
 def days_frame(sites: pd.DataFrame, first: date, days: int) -> pd.DataFrame:
-    """Make the readings of every registered site of `days` days, the same ones at every call."""
+    """Make the readings of every monitored site of `days` days, the same ones at every call.
+
+    Wells and black-odorous waters are sampled a few times a year: a night hardly meets them.
+    """
     rng = np.random.default_rng(first.toordinal())
     parts = []
     for kind, medium, key in zip(sites["kind"], sites["medium"], sites["key"], strict=True):
-        items = ITEMS[medium if kind == "outlet" else kind]
+        items = ITEMS.get(medium if kind == "outlet" else kind)
+        if items is None:
+            continue
         step = _HOURS.get(kind, 1)
         at = pd.date_range(first, periods=days * 24 // step, freq=f"{step}h", unit="us")
         grid = pd.MultiIndex.from_product([list(items), at], names=["parameter", "observed_at"])
