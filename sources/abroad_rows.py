@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,9 @@ from sources.cells import Cells, IntArray, delimited
 from sources.delivery import Delivery
 from sources.encoding import decode
 from sources.layout import LayoutData
+from sources.layout_functions import LayoutFunctions, layout_functions
+from sources.naming import partition_of
+from sources.result import ReadResult
 from sources.times import parse_times
 from vocabulary.parameters import normalise_name
 from vocabulary.reasons import DeliveryRefusedError
@@ -86,6 +89,17 @@ def rows_of(content: bytes, delivery: Delivery, facts: LayoutData) -> Rows:
         )
     raw, line, _ = cells.take((cells.position == places["value"]) & (cells.line > 0))
     return Rows(cells, places, len(fields), text.encoding, text.cut, raw, line)
+
+
+def row_functions(name: str, read: Callable[[bytes, Delivery, LayoutData], ReadResult]) -> LayoutFunctions:
+    """Return the functions of a layout with one value a row, told by its named columns."""
+
+    def recognise(head: str, of: str, facts: LayoutData) -> float:
+        if not recognise_rows(head, facts):
+            return 0.0
+        return 1.0 if partition_of(of, facts.names) else 0.9
+
+    return layout_functions(name, recognise, read)
 
 
 def offsets(words: Sequence[str], zones: Mapping[str, str]) -> IntArray:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sources.abroad_measures import Measures, measures
-from sources.abroad_rows import UNKNOWN_ZONE, Rows, at_home, offsets, recognise_rows, rows_of, wall_times
+from sources.abroad_rows import UNKNOWN_ZONE, Rows, at_home, offsets, row_functions, rows_of, wall_times
 from sources.assembly import (
     BoolArray,
     FloatArray,
@@ -32,8 +32,8 @@ from sources.assembly import (
 )
 from sources.cells import IntArray
 from sources.delivery import Delivery
-from sources.layout import LayoutData, layout_data
-from sources.naming import issue_of, partition_of
+from sources.layout import LayoutData
+from sources.naming import issue_of
 from sources.result import ReadResult
 from sources.shape import reject_misfits, shape_of
 from sources.times import parse_days
@@ -43,39 +43,8 @@ _CENSORS = ["<", ">"]
 _BELOW, _ABOVE = 0, 1
 
 
-def layout() -> LayoutData:
-    """Return the layout's stated facts."""
-    return layout_data("abroad_wqp")
-
-
-def partition(name: str) -> str | None:
-    """Return the day or month the name speaks of, or None."""
-    return partition_of(name, layout().names)
-
-
-def recognise(head: str, name: str) -> float:
-    """Return how sure the head of a text is of this layout, 0 to 1."""
-    if not recognise_rows(head, layout()):
-        return 0.0
-    return 1.0 if partition(name) else 0.9
-
-
-def read(content: bytes, delivery: Delivery) -> ReadResult:
-    """Read one export into readings.
-
-    Parameters
-    ----------
-    content
-        The landed bytes, unpacked.
-    delivery
-        Whose bytes they are.
-
-    Raises
-    ------
-    DeliveryRefusedError
-        `file-empty`, `file-unreadable`, `layout-unknown`, `no-cells`.
-    """
-    facts = layout()
+def _read(content: bytes, delivery: Delivery, facts: LayoutData) -> ReadResult:
+    """Read one export into readings."""
     rows = rows_of(content, delivery, facts)
     issue = issue_of(delivery.name, delivery.modified_at, facts.names)
     when, untimed, unzoned = _observed_at(rows, facts)
@@ -229,3 +198,6 @@ def _second_series(book: ValueCells, rows: Rows, facts: LayoutData) -> BoolArray
     second = np.zeros(len(order), dtype=bool)
     second[frame.loc[differs, "place"].to_numpy()] = True
     return second
+
+
+layout, partition, recognise, read = row_functions("abroad_wqp", _read)

@@ -22,7 +22,8 @@ from sources.assembly import BoolArray, Labels, TimeArray, ValueCells, among, en
 from sources.cells import Cells, IntArray, encodable, from_rows
 from sources.delivery import Delivery
 from sources.encoding import decode
-from sources.layout import LayoutData, layout_data
+from sources.layout import LayoutData
+from sources.layout_functions import layout_functions
 from sources.naming import issue_of, partition_of
 from sources.result import Problem, ReadResult
 from sources.times import latest_time, parse_times
@@ -32,44 +33,20 @@ from vocabulary.reasons import DeliveryRefusedError
 _ABSENT = "\x00absent"
 
 
-def layout() -> LayoutData:
-    """Return the layout's stated facts."""
-    return layout_data("air_cnemc_feed")
-
-
-def partition(name: str) -> str | None:
-    """Return the day the name speaks of (`2018-02-20`), or None."""
-    return partition_of(name, layout().names)
-
-
-def recognise(head: str, name: str) -> float:
+def _recognise(head: str, name: str, facts: LayoutData) -> float:
     """Return how sure the head of a text is of this layout, 0 to 1."""
     start = head.lstrip("\ufeff \r\n\t")
-    roles = layout().rest["roles"]
+    roles = facts.rest["roles"]
     lower = start.lower()
     if not start.startswith(("{", "[")) or not all(
         f'"{roles[role][0]}"' in lower for role in ("site", "time")
     ):
         return 0.0
-    return 1.0 if partition(name) else 0.9
+    return 1.0 if partition_of(name, facts.names) else 0.9
 
 
-def read(content: bytes, delivery: Delivery) -> ReadResult:
-    """Read one answer into readings.
-
-    Parameters
-    ----------
-    content
-        The landed bytes.
-    delivery
-        Whose bytes they are.
-
-    Raises
-    ------
-    DeliveryRefusedError
-        `file-empty`, `file-unreadable` (also JSON that ends early), `layout-unknown`, `no-cells`.
-    """
-    facts = layout()
+def _read(content: bytes, delivery: Delivery, facts: LayoutData) -> ReadResult:
+    """Read one answer into readings."""
     text = decode(content)
     records = _records(text.text, delivery.name)
     odd = np.array([not isinstance(record, dict) for record in records], dtype=bool)
@@ -229,3 +206,6 @@ def _not_the_feed(keys: list[str], facts: LayoutData, name: str) -> DeliveryRefu
         f"{name} 的记录应含 {wanted}；实为 {found}",
         f"the records of {name} should hold {wanted}; found {found}",
     )
+
+
+layout, partition, recognise, read = layout_functions("air_cnemc_feed", _recognise, _read)

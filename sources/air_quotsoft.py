@@ -15,7 +15,8 @@ from sources.assembly import Labels, TimeArray, ValueCells, among, encode, numbe
 from sources.cells import Cells, delimited
 from sources.delivery import Delivery
 from sources.encoding import decode
-from sources.layout import LayoutData, layout_data
+from sources.layout import LayoutData
+from sources.layout_functions import layout_functions
 from sources.naming import issue_of, partition_of
 from sources.result import Problem, ReadResult
 from sources.shape import reject_misfits, shape_of
@@ -25,21 +26,6 @@ from vocabulary.reasons import DeliveryRefusedError
 _HOUR = r"^[0-9]{1,2}$"
 #: the same header over another kind of sites
 _OTHER_SITES = 0.1
-
-
-def layout() -> LayoutData:
-    """Return the layout's stated facts."""
-    return layout_data("air_quotsoft")
-
-
-def partition(name: str) -> str | None:
-    """Return the day the name speaks of (`2019-01-01`), or None."""
-    return partition_of(name, layout().names)
-
-
-def recognise(head: str, name: str) -> float:
-    """Return how sure the head of a text is of this layout, 0 to 1."""
-    return recognise_wide(head, name, layout())
 
 
 def recognise_wide(head: str, name: str, facts: LayoutData) -> float:
@@ -56,11 +42,6 @@ def recognise_wide(head: str, name: str, facts: LayoutData) -> float:
     if not any(pattern.match(field) for field in fields[len(labels) :]):
         return _OTHER_SITES
     return 1.0 if partition_of(name, facts.names) else 0.9
-
-
-def read(content: bytes, delivery: Delivery) -> ReadResult:
-    """Read one export into readings; as `read_wide`."""
-    return read_wide(content, delivery, layout())
 
 
 def read_wide(content: bytes, delivery: Delivery, facts: LayoutData) -> ReadResult:
@@ -141,3 +122,6 @@ def _observed_at(
     when = days[code] + shift
     empty = among(dates, facts.missing) | among(hours, facts.missing)
     return np.where(sound, when, np.datetime64("NaT", "us")), empty
+
+
+layout, partition, recognise, read = layout_functions("air_quotsoft", recognise_wide, read_wide)

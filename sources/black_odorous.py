@@ -14,51 +14,15 @@ import pyarrow as pa
 
 from sources.assembly import BoolArray, FloatArray, Labels, TimeArray, encode
 from sources.delivery import Delivery
-from sources.layout import LayoutData, layout_data
-from sources.naming import partition_of
-from sources.result import ReadResult
-from sources.water_table import Filled, label_words, read_tables, sureness
+from sources.layout import LayoutData
+from sources.water_table import Filled, label_words, water_functions
 from sources.water_table_heading import Table, fold_text
 from sources.water_table_times import label_times
 from vocabulary.parameters import normalise_name
 
-_LAYOUT = "black_odorous"
 STATE = "black_odorous"
 _ELIMINATED = 0.0
 _QUARTERS = {"一": 1, "二": 2, "三": 3, "四": 4}
-
-
-def layout() -> LayoutData:
-    """Return the layout's stated facts."""
-    return layout_data(_LAYOUT)
-
-
-def partition(name: str) -> str | None:
-    """Return the day or month the name speaks of (`2026-09`), or None."""
-    return partition_of(name, layout().names)
-
-
-def recognise(head: str, name: str) -> float:
-    """Return how sure the head of an export is of this layout, 0 to 1."""
-    return sureness(_LAYOUT, head, name)
-
-
-def read(content: bytes, delivery: Delivery) -> ReadResult:
-    """Read one register into readings.
-
-    Parameters
-    ----------
-    content
-        The landed bytes.
-    delivery
-        Whose bytes they are; where the table states no day, its name may.
-
-    Raises
-    ------
-    DeliveryRefusedError
-        `file-empty`, `file-unreadable`, `file-too-large`, `layout-unknown`, `no-cells`.
-    """
-    return read_tables(_LAYOUT, content, delivery, _adjust)
 
 
 def _adjust(filled: Filled, facts: LayoutData, delivery: Delivery) -> None:
@@ -136,3 +100,6 @@ def _quarter_end(match: re.Match[str]) -> datetime:
     quarter = _QUARTERS.get(match["q"]) or int(match["q"])
     year, month = int(match["y"]) + quarter // 4, quarter * 3 % 12 + 1
     return datetime(year, month, 1) - timedelta(days=1)
+
+
+layout, partition, recognise, read = water_functions("black_odorous", _adjust)

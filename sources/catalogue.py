@@ -52,13 +52,13 @@ class Layout(Protocol):
     def layout(self) -> LayoutData:
         """Return the layout's stated facts."""
 
-    def read(self, content: bytes, delivery: Delivery) -> ReadResult:
+    def read(self, content: bytes, delivery: Delivery, /) -> ReadResult:
         """Read one export."""
 
-    def partition(self, name: str) -> str | None:
+    def partition(self, name: str, /) -> str | None:
         """Return the day or month a name speaks of."""
 
-    def recognise(self, head: str, name: str) -> float:
+    def recognise(self, head: str, name: str, /) -> float:
         """Return how sure the head of a text is of this layout, 0 to 1."""
 
 

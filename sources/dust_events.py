@@ -16,18 +16,15 @@ import numpy as np
 from sources.assembly import Labels, encode, trimmed
 from sources.delivery import Delivery
 from sources.heading_rows import Pieces
-from sources.layout import LayoutData, layout_data
 from sources.ledger_table import (
     LedgerTable,
     Meaning,
     bare,
-    ledger_recognise,
-    read_ledger,
+    ledger_functions,
     read_table,
     split_cells,
 )
 from sources.ledger_words import areas
-from sources.naming import partition_of
 from sources.result import ReadResult
 from sources.sheet_times import with_midnights
 from sources.times import parse_times
@@ -35,43 +32,6 @@ from sources.times import parse_times
 _HOUR = np.timedelta64(1, "h")
 #: every time of an event states its year, so that none is looked for
 _NO_LIMIT = datetime(1970, 1, 1)
-
-
-def layout() -> LayoutData:
-    """Return the layout's stated facts."""
-    return layout_data("dust_events")
-
-
-def partition(name: str) -> str | None:
-    """Return the month (or day) the name speaks of, or None."""
-    return partition_of(name, layout().names)
-
-
-def recognise(head: str, name: str) -> float:
-    """Return how sure the head of a text is of this layout, 0 to 1."""
-    return ledger_recognise(head, name, layout(), _column_of)
-
-
-def read(content: bytes, delivery: Delivery) -> ReadResult:
-    """Read one list of events into readings.
-
-    Parameters
-    ----------
-    content
-        The landed bytes.
-    delivery
-        Whose bytes they are; its district is the area where the list has none.
-
-    Raises
-    ------
-    DeliveryRefusedError
-        `file-empty`, `file-unreadable`, `layout-unknown`, `no-cells`.
-    """
-
-    def read_one(table: LedgerTable) -> ReadResult:
-        return _read(table, delivery)
-
-    return read_ledger(content, delivery, layout(), _column_of, read_one)
 
 
 def _column_of(pieces: Pieces) -> str | None:
@@ -126,3 +86,6 @@ def _kinds(table: LedgerTable) -> Labels:
     titles = " ".join(table.titles)
     told = [kind for kind, words in kinds.items() if any(word in titles for word in words)]
     return Labels.same(f"event_{told[0]}" if len(told) == 1 else "", len(table.line))
+
+
+layout, partition, recognise, read = ledger_functions("dust_events", _column_of, _read)

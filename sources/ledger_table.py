@@ -35,6 +35,7 @@ from sources.cells import IntArray
 from sources.delivery import Delivery
 from sources.heading_rows import Header, Pieces, find_header, name_and_unit, roles_of, text_sheet
 from sources.layout import LayoutData
+from sources.layout_functions import LayoutFunctions, layout_functions
 from sources.naming import issue_of, partition_of
 from sources.result import Problem, ReadResult, together
 from sources.shape import reject_misfits, shape_of
@@ -216,15 +217,6 @@ def header_of(sheet: Sheet, facts: LayoutData, column_of: ColumnOf) -> Header | 
     return header if header and any(known(pieces) > 1 for pieces in header.columns) else None
 
 
-def ledger_recognise(head: str, name: str, facts: LayoutData, column_of: ColumnOf) -> float:
-    """Return how sure the head of a text is of a ledger's layout, 0 to 1."""
-    if header_of(text_sheet(head), facts, column_of) is None:
-        return 0.0
-    return (
-        1.0 if partition_of(name, facts.names) or any(word in name for word in facts.rest["wanted"]) else 0.9
-    )
-
-
 def _table(part: Part, facts: LayoutData, column_of: ColumnOf) -> LedgerTable:
     sheet, header = part.sheet, part.header
     roles = roles_of(facts.rest["roles"])
@@ -379,24 +371,24 @@ def read_table(
     )
 
 
-def read_ledger(
-    content: bytes,
-    delivery: Delivery,
-    facts: LayoutData,
-    column_of: ColumnOf,
-    read: Callable[[LedgerTable], ReadResult],
-) -> ReadResult:
-    """Read every table of a delivery by a layout's own `read`.
+def ledger_functions(
+    name: str, column_of: ColumnOf, read: Callable[[LedgerTable, Delivery], ReadResult]
+) -> LayoutFunctions:
+    """Return the functions of a ledger's layout; `read` gives each of its tables their meaning."""
 
-    Raises
-    ------
-    DeliveryRefusedError
-        `file-empty`, `file-unreadable`, `layout-unknown`, `no-cells`.
-    """
-    found, others = tables(content, delivery, facts, column_of)
-    result = together([(table.sheet.name, read(table)) for table in found])
-    result.problems.extend(others)
-    return result
+    def recognise(head: str, of: str, facts: LayoutData) -> float:
+        if header_of(text_sheet(head), facts, column_of) is None:
+            return 0.0
+        named = partition_of(of, facts.names) or any(word in of for word in facts.rest["wanted"])
+        return 1.0 if named else 0.9
+
+    def read_all(content: bytes, delivery: Delivery, facts: LayoutData) -> ReadResult:
+        found, others = tables(content, delivery, facts, column_of)
+        result = together([(table.sheet.name, read(table, delivery)) for table in found])
+        result.problems.extend(others)
+        return result
+
+    return layout_functions(name, recognise, read_all)
 
 
 def _widest(table: LedgerTable) -> int:

@@ -22,6 +22,7 @@ from sources.cells import IntArray
 from sources.delivery import Delivery
 from sources.heading_rows import Header, find_header, text_sheet
 from sources.layout import LayoutData
+from sources.layout_functions import LayoutFunctions, layout_functions
 from sources.naming import Issue, issue_of, partition_of
 from sources.outlet_columns import OutletHeading, how_known, outlet_heading
 from sources.result import ReadResult, together
@@ -86,6 +87,18 @@ def read_outlets(content: bytes, delivery: Delivery, facts: LayoutData, times: T
     result = together([(part.sheet.name, _read_part(part, delivery, facts, issue, times)) for part in found])
     result.problems.extend(others)
     return result
+
+
+def outlet_functions(name: str, times: TimeReader) -> LayoutFunctions:
+    """Return the functions of a layout of outlets; `times` reads the texts of its time column."""
+
+    def recognise(head: str, of: str, facts: LayoutData) -> float:
+        return outlet_recognise(head, of, facts, times)
+
+    def read(content: bytes, delivery: Delivery, facts: LayoutData) -> ReadResult:
+        return read_outlets(content, delivery, facts, times)
+
+    return layout_functions(name, recognise, read)
 
 
 def _table_header(sheet: Sheet, facts: LayoutData) -> Header | None:

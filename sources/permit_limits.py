@@ -20,60 +20,20 @@ import pyarrow as pa
 from sources.assembly import BoolArray, Labels, encode, joined, trimmed
 from sources.delivery import Delivery
 from sources.heading_rows import Pieces, name_and_unit
-from sources.layout import LayoutData, layout_data
 from sources.ledger_table import (
     LedgerTable,
     Meaning,
     bare,
-    ledger_recognise,
-    read_ledger,
+    ledger_functions,
     read_table,
     split_cells,
 )
 from sources.ledger_words import read_dates
-from sources.naming import partition_of
 from sources.result import ReadResult
 
 _OF = "/"
 _LIMIT, _LOWER, _AMOUNT = "limit", "lower", "amount"
 _YEARLY = "1y"
-
-
-def layout() -> LayoutData:
-    """Return the layout's stated facts."""
-    return layout_data("permit_limits")
-
-
-def partition(name: str) -> str | None:
-    """Return the day or month the name speaks of, or None."""
-    return partition_of(name, layout().names)
-
-
-def recognise(head: str, name: str) -> float:
-    """Return how sure the head of a text is of this layout, 0 to 1."""
-    return ledger_recognise(head, name, layout(), _column_of)
-
-
-def read(content: bytes, delivery: Delivery) -> ReadResult:
-    """Read one list of permitted limits into readings.
-
-    Parameters
-    ----------
-    content
-        The landed bytes.
-    delivery
-        Whose bytes they are.
-
-    Raises
-    ------
-    DeliveryRefusedError
-        `file-empty`, `file-unreadable`, `layout-unknown`, `no-cells`.
-    """
-
-    def read_one(table: LedgerTable) -> ReadResult:
-        return _read(table, delivery)
-
-    return read_ledger(content, delivery, layout(), _column_of, read_one)
 
 
 @cache
@@ -210,3 +170,6 @@ def _ranges_split(table: LedgerTable) -> tuple[LedgerTable, pa.Array, BoolArray]
         table, raw=table.raw.take(pa.array(order)), line=table.line[order], position=table.position[order]
     )
     return twice, pa.array(texts, pa.large_string()).take(pa.array(at)), lower
+
+
+layout, partition, recognise, read = ledger_functions("permit_limits", _column_of, _read)

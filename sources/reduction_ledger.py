@@ -16,60 +16,20 @@ import numpy as np
 from sources.assembly import Labels
 from sources.delivery import Delivery
 from sources.heading_rows import Pieces, name_and_unit
-from sources.layout import LayoutData, layout_data
 from sources.ledger_table import (
     LedgerTable,
     Meaning,
     bare,
-    ledger_recognise,
-    read_ledger,
+    ledger_functions,
     read_table,
     split_cells,
 )
 from sources.ledger_words import read_periods, title_period
-from sources.naming import partition_of
 from sources.result import ReadResult
 
 #: between pollutant and kind of a column's key; `*` where the line tells
 _OF = "/"
 _BY_LINE = "*"
-
-
-def layout() -> LayoutData:
-    """Return the layout's stated facts."""
-    return layout_data("reduction_ledger")
-
-
-def partition(name: str) -> str | None:
-    """Return the day or month the name speaks of, or None."""
-    return partition_of(name, layout().names)
-
-
-def recognise(head: str, name: str) -> float:
-    """Return how sure the head of a text is of this layout, 0 to 1."""
-    return ledger_recognise(head, name, layout(), _column_of)
-
-
-def read(content: bytes, delivery: Delivery) -> ReadResult:
-    """Read one ledger into readings.
-
-    Parameters
-    ----------
-    content
-        The landed bytes.
-    delivery
-        Whose bytes they are.
-
-    Raises
-    ------
-    DeliveryRefusedError
-        `file-empty`, `file-unreadable`, `layout-unknown`, `no-cells`.
-    """
-
-    def read_one(table: LedgerTable) -> ReadResult:
-        return _read(table, delivery)
-
-    return read_ledger(content, delivery, layout(), _column_of, read_one)
 
 
 @cache
@@ -157,3 +117,6 @@ def _told(column: str, pollutant: str, kind: str) -> tuple[str, bool]:
     key = pollutant if of_column == _BY_LINE else of_column
     which = kind if kind_of_column == _BY_LINE else kind_of_column
     return (f"reduction_{key}_{which}" if key and which else ""), bool(which)
+
+
+layout, partition, recognise, read = ledger_functions("reduction_ledger", _column_of, _read)

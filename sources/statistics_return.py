@@ -18,20 +18,17 @@ from sources.assembly import BoolArray, Labels
 from sources.cells import IntArray
 from sources.delivery import Delivery
 from sources.heading_rows import Pieces, name_and_unit
-from sources.layout import LayoutData, layout_data
 from sources.ledger_table import (
     NOT_TAKEN,
     Cell,
     LedgerTable,
     Meaning,
     bare,
-    ledger_recognise,
-    read_ledger,
+    ledger_functions,
     read_table,
     split_cells,
 )
 from sources.ledger_words import Indicators, areas, indicators_of, read_periods, title_period
-from sources.naming import partition_of
 from sources.result import ReadResult
 from vocabulary.parameters import parameters
 
@@ -39,43 +36,6 @@ _VALUE, _YEAR = "value", "year:"
 _PERCENT = "%"
 #: kinds of file whose percentages may be fractions
 _BOOKS = ("xlsx", "xls")
-
-
-def layout() -> LayoutData:
-    """Return the layout's stated facts."""
-    return layout_data("statistics_return")
-
-
-def partition(name: str) -> str | None:
-    """Return the day or month the name speaks of, or None."""
-    return partition_of(name, layout().names)
-
-
-def recognise(head: str, name: str) -> float:
-    """Return how sure the head of a text is of this layout, 0 to 1."""
-    return ledger_recognise(head, name, layout(), _column_of)
-
-
-def read(content: bytes, delivery: Delivery) -> ReadResult:
-    """Read one return into readings.
-
-    Parameters
-    ----------
-    content
-        The landed bytes.
-    delivery
-        Whose bytes they are; its district is the site where no line names another.
-
-    Raises
-    ------
-    DeliveryRefusedError
-        `file-empty`, `file-unreadable`, `layout-unknown`, `no-cells`.
-    """
-
-    def read_one(table: LedgerTable) -> ReadResult:
-        return _read(table, delivery)
-
-    return read_ledger(content, delivery, layout(), _column_of, read_one)
 
 
 def _column_of(pieces: Pieces) -> str | None:
@@ -165,3 +125,6 @@ def fractions(table: LedgerTable, cells: Sequence[Cell], cell: IntArray, paramet
     )
     share = [bool(key) and parameters()[key].unit == _PERCENT for key in parameter.words]
     return np.asarray(small[cell] & np.array(share, dtype=bool)[parameter.codes])
+
+
+layout, partition, recognise, read = ledger_functions("statistics_return", _column_of, _read)

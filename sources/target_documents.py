@@ -15,60 +15,20 @@ import numpy as np
 from sources.assembly import Labels, joined
 from sources.delivery import Delivery
 from sources.heading_rows import Pieces, name_and_unit
-from sources.layout import LayoutData, layout_data
 from sources.ledger_table import (
     LedgerTable,
     Meaning,
     bare,
-    ledger_recognise,
-    read_ledger,
+    ledger_functions,
     read_table,
     split_cells,
 )
 from sources.ledger_words import areas, indicators_of, read_dates, read_periods
-from sources.naming import partition_of
 from sources.result import ReadResult
 from sources.statistics_return import fractions, wrong_indicators
 
 #: before the year of a column's key
 _YEAR = "year:"
-
-
-def layout() -> LayoutData:
-    """Return the layout's stated facts."""
-    return layout_data("target_documents")
-
-
-def partition(name: str) -> str | None:
-    """Return the day or month the name speaks of, or None."""
-    return partition_of(name, layout().names)
-
-
-def recognise(head: str, name: str) -> float:
-    """Return how sure the head of a text is of this layout, 0 to 1."""
-    return ledger_recognise(head, name, layout(), _column_of)
-
-
-def read(content: bytes, delivery: Delivery) -> ReadResult:
-    """Read one list of targets into readings.
-
-    Parameters
-    ----------
-    content
-        The landed bytes.
-    delivery
-        Whose bytes they are; its district is meant where no line names another.
-
-    Raises
-    ------
-    DeliveryRefusedError
-        `file-empty`, `file-unreadable`, `layout-unknown`, `no-cells`.
-    """
-
-    def read_one(table: LedgerTable) -> ReadResult:
-        return _read(table, delivery)
-
-    return read_ledger(content, delivery, layout(), _column_of, read_one)
 
 
 def _column_of(pieces: Pieces) -> str | None:
@@ -130,3 +90,6 @@ def _years(table: LedgerTable) -> Labels:
     own = np.array([word.startswith(_YEAR) for word in column.words], dtype=bool)[column.codes]
     words = [*line.words, *(word.removeprefix(_YEAR) for word in column.words)]
     return Labels(words, np.where(own, len(line.words) + column.codes, line.codes))
+
+
+layout, partition, recognise, read = ledger_functions("target_documents", _column_of, _read)

@@ -18,24 +18,15 @@ from sources.assembly import BoolArray, among, glued
 from sources.cells import encodable, from_rows
 from sources.delivery import Delivery
 from sources.encoding import decode
-from sources.layout import LayoutData, layout_data
+from sources.layout import LayoutData
+from sources.layout_functions import layout_functions
 from sources.naming import partition_of
 from sources.result import ReadResult
 from sources.section_table import plain, read_sections, section_heading
 from vocabulary.reasons import DeliveryRefusedError
 
 
-def layout() -> LayoutData:
-    """Return the layout's stated facts."""
-    return layout_data("water_cnemc_api")
-
-
-def partition(name: str) -> str | None:
-    """Return the day the name speaks of (`2020-06-05`), or None."""
-    return partition_of(name, layout().names)
-
-
-def recognise(head: str, name: str) -> float:
+def _recognise(head: str, name: str, facts: LayoutData) -> float:
     """Return how sure the head of a text is of this layout, 0 to 1."""
     start = head.lstrip("\ufeff \r\n\t")
     if not start.startswith("{") or '"thead"' not in start:
@@ -43,25 +34,11 @@ def recognise(head: str, name: str) -> float:
     heading = start.split('"tbody"', 1)[0]
     if "断面名称" not in heading and "\\u65ad\\u9762" not in heading:
         return 0.2
-    return 1.0 if partition(name) else 0.9
+    return 1.0 if partition_of(name, facts.names) else 0.9
 
 
-def read(content: bytes, delivery: Delivery) -> ReadResult:
-    """Read one answer into readings.
-
-    Parameters
-    ----------
-    content
-        The landed bytes.
-    delivery
-        Whose bytes they are; the date in the name gives the times their year.
-
-    Raises
-    ------
-    DeliveryRefusedError
-        `file-empty`, `file-unreadable` (also JSON that ends early), `layout-unknown`, `no-cells`.
-    """
-    facts = layout()
+def _read(content: bytes, delivery: Delivery, facts: LayoutData) -> ReadResult:
+    """Read one answer into readings."""
     text = decode(content)
     body = _body(text.text, delivery.name)
     headings = [plain(encodable(field) if isinstance(field, str) else "") for field in body["thead"]]
@@ -130,3 +107,6 @@ def _number_texts(raw: pa.Array, facts: LayoutData) -> tuple[pa.Array, BoolArray
     for mark in facts.rest["filtered_marks"]:
         filtered |= pc.match_substring(full, mark).to_numpy(zero_copy_only=False)
     return text, filtered | (nothing & ~has_tooltip)
+
+
+layout, partition, recognise, read = layout_functions("water_cnemc_api", _recognise, _read)

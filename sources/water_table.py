@@ -23,6 +23,7 @@ from sources.censored import CENSOR_WORDS, Censored, fold, grammar, method_limit
 from sources.delivery import Delivery
 from sources.heading_rows import text_sheet
 from sources.layout import LayoutData, layout_data
+from sources.layout_functions import LayoutFunctions, layout_functions
 from sources.naming import issue_of, partition_of
 from sources.result import Problem, ReadResult, together
 from sources.shape import reject_misfits, shape_of
@@ -129,6 +130,18 @@ def read_tables(layout: str, content: bytes, delivery: Delivery, adjust: Adjust 
     result = together(parts)
     result.problems.extend(skipped)
     return result
+
+
+def water_functions(name: str, adjust: Adjust | None = None) -> LayoutFunctions:
+    """Return the functions of a hand-filled layout; `adjust` is what it does of its own with placed cells."""
+
+    def recognise(head: str, of: str, _facts: LayoutData) -> float:
+        return sureness(name, head, of)
+
+    def read(content: bytes, delivery: Delivery, _facts: LayoutData) -> ReadResult:
+        return read_tables(name, content, delivery, adjust)
+
+    return layout_functions(name, recognise, read)
 
 
 def _skipped(sheet: Sheet, zh: str, en: str) -> Problem:
