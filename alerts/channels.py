@@ -14,7 +14,8 @@ from typing import IO, Protocol
 import apprise
 import typer
 
-from alerts.rules import AlertSettings, ChannelSettings
+from alerts.routing_settings import ChannelSettings
+from alerts.rules import AlertSettings
 
 _ADDRESS = re.compile(r"\S+://\S+")
 

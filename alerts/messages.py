@@ -20,7 +20,8 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alerts.evidence import Factor, at_time
-from alerts.rules import Language, Markup, Rule
+from alerts.routing_settings import Language, Markup
+from alerts.rules import Rule
 from vocabulary.clock import wall_time
 from vocabulary.water_class import WORSE_THAN_V, class_sign
 

@@ -1,4 +1,4 @@
-"""Alert rules, channels and routes of a district, read from its `alerts.toml` and checked.
+"""Alert rules of a district, read from its `alerts.toml` and checked; who is told is `alerts.routing_settings`.
 
 The file is data that a user edits: every threshold of an alert stands there with its version, its
 days of validity and its clause. This module only says what the file must look like.
@@ -11,53 +11,25 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-Language = Literal["zh", "en", "zh+en"]
-Markup = Literal["text", "html", "markdown"]
-Level = Literal["red", "orange", "yellow", "blue"]
-
-Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-Count = Annotated[int, Field(ge=1)]
+from alerts.routing_settings import (
+    ChannelSettings,
+    Checked,
+    Count,
+    Key,
+    Level,
+    Routing,
+    RoutingText,
+    check_routing,
+)
 
 
 class AlertRulesError(Exception):
     """An `alerts.toml` is missing, is not TOML or says what the schema does not allow."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ChannelSettings(_Model):
-    """A channel messages leave through.
-
-    `url_env` names the environment variable that holds an `apprise` address; the address itself never
-    stands in a file. A message that failed waits `retry_minutes[n]` before its next try (the last
-    entry repeats), and after `max_attempts` tries it is dead: listed, kept, no longer sent.
-    """
-
-    key: Key
-    kind: Literal["console", "file", "apprise"]
-    url_env: Annotated[str, Field(pattern=r"^([A-Z][A-Z0-9_]*)?$")] = ""
-    language: Language = "zh"
-    markup: Markup = "text"
-    retry_minutes: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 5, 15, 60)
-    max_attempts: Count = 200
-
-    @model_validator(mode="after")
-    def _address_where_needed(self) -> Self:
-        if (self.kind == "apprise") != bool(self.url_env):
-            raise ValueError("url_env: expected for kind 'apprise' and for no other kind")
-        return self
-
-
-class _Route(_Model):
-    rule: Key
-    channels: Annotated[tuple[Key, ...], Field(min_length=1)]
-
-
-class _RuleText(_Model):
+class _RuleText(Checked):
     """A rule as it stands in the file.
 
     A reading is *bad* when its class is at least `raise_class` and *good* when it is at most
@@ -99,39 +71,29 @@ class Rule(_RuleText):
     channels: tuple[ChannelSettings, ...]
 
 
-class _AlertsText(_Model):
+class _AlertsText(RoutingText):
     version: Annotated[str, Field(min_length=1)]
     horizon_days: Count = 7
     rule: tuple[_RuleText, ...] = ()
-    channel: tuple[ChannelSettings, ...] = ()
-    route: tuple[_Route, ...] = ()
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
         rules = [item.id for item in self.rule]
-        channels = [item.key for item in self.channel]
-        for kind, names in (("rule.id", rules), ("channel.key", channels)):
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise ValueError(f"{kind}: stands twice: {', '.join(twice)}")
-        for number, route in enumerate(self.route, start=1):
-            if route.rule not in rules:
-                raise ValueError(f"route[{number}].rule: no rule {route.rule!r}, expected one of {rules}")
-            missing = sorted(set(route.channels) - set(channels))
-            if missing:
-                raise ValueError(
-                    f"route[{number}].channels: no channel {', '.join(missing)}, expected of {channels}"
-                )
+        twice = sorted({name for name in rules if rules.count(name) > 1})
+        if twice:
+            raise ValueError(f"rule.id: stands twice: {', '.join(twice)}")
+        check_routing(self, rules)
         return self
 
 
-class AlertSettings(_Model):
-    """What one `alerts.toml` says: its rules, each with its channels, and all channels."""
+class AlertSettings(Checked):
+    """What one `alerts.toml` says: its rules, each with its channels, all channels, and who is told."""
 
     version: str
     horizon_days: int
     rules: tuple[Rule, ...]
     channels: tuple[ChannelSettings, ...]
+    routing: Routing
 
     def rule(self, rule_id: str) -> Rule:
         """Return the rule of that id; an unknown one is an `AlertRulesError`."""
@@ -174,10 +136,7 @@ def load_alerts(path: Path) -> AlertSettings:
         )
         # the cause would show the value that is kept out of the message
         raise AlertRulesError(f"{path}: {faults}") from None
-    by_key = {channel.key: channel for channel in text.channel}
-    routed: dict[str, dict[str, ChannelSettings]] = {item.id: {} for item in text.rule}
-    for route in text.route:
-        routed[route.rule].update({key: by_key[key] for key in route.channels})
+    routing = Routing(**{name: getattr(text, name) for name in RoutingText.model_fields})
     return AlertSettings(
         version=text.version,
         horizon_days=text.horizon_days,
@@ -185,11 +144,12 @@ def load_alerts(path: Path) -> AlertSettings:
             Rule(
                 **item.model_dump(),
                 horizon_days=text.horizon_days,
-                channels=tuple(routed[item.id].values()),
+                channels=routing.channels_of(item.id),
             )
             for item in text.rule
         ),
         channels=text.channel,
+        routing=routing,
     )
 
 

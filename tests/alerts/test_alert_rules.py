@@ -34,7 +34,11 @@ def test_the_shipped_rule_is_two_in_a_row_or_one_beyond_twice_the_limit(district
         ('["console", "file"]', '["console", "phone"]', r"route\[1\]\.channels: no channel phone"),
         ('rule = "section-worse', 'rule = "sections-worse', r"route\[1\]\.rule: no rule"),
         ('key = "file"', 'key = "console"', "channel.key: stands twice: console"),
-        ('kind = "file"', 'kind = "apprise"', r"channel\[2\]: url_env: expected for kind 'apprise'"),
+        (
+            'kind = "file"',
+            'kind = "apprise"',
+            r"channel\[2\]: url_env: expected for kind 'apprise' or 'webhook'",
+        ),
         ("horizon_days = 7", "horizon_days = ", "not TOML"),
         ("raise_multiple = 2.0", "raise_multiple = nan", r"rule\[1\]\.raise_multiple"),
         (

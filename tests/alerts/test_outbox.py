@@ -22,7 +22,8 @@ from alerts.channels import (
     build_channels,
 )
 from alerts.outbox import deliver
-from alerts.rules import AlertSettings, ChannelSettings
+from alerts.routing_settings import ChannelSettings
+from alerts.rules import AlertSettings
 from warehouse.schema import outbox
 
 if TYPE_CHECKING:
