@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 
 #: schema version; a change needs a migration (warehouse/migrations) and a new number
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 #: kind of a reading row that lives on under the own key of its site, which was known by an alias only later
 RENAMED = "renamed"
@@ -44,13 +44,12 @@ _series_id = Sequence("series_id_seq", metadata=metadata)
 _quarantine_id = Sequence("quarantine_id_seq", metadata=metadata)
 _episode_id = Sequence("episode_id_seq", metadata=metadata)
 _outbox_id = Sequence("outbox_id_seq", metadata=metadata)
+_silence_id = Sequence("silence_id_seq", metadata=metadata)
+_act_id = Sequence("act_id_seq", metadata=metadata)
 
 
 def _known() -> tuple[Column[datetime], Column[datetime]]:
-    return (
-        Column("known_from", DateTime, nullable=False),
-        Column("known_until", DateTime),
-    )
+    return Column("known_from", DateTime, nullable=False), Column("known_until", DateTime)
 
 
 def _left_out() -> Column[int]:
@@ -58,10 +57,14 @@ def _left_out() -> Column[int]:
     return Column("left_out", Integer, server_default="0")
 
 
+def _added(name: str, fill: str = "") -> Column[str]:  # by a migration, so it may be null (0005)
+    return Column(name, String, server_default=fill)
+
+
 #: one row: the truth about a warehouse's schema; Alembic's own table follows it
 schema_version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
 
-#: one landed file for one district and source: the unit of work and its balance
+#: one landed file of one district and source: the unit of work and its balance
 deliveries = Table(
     "deliveries",
     metadata,
@@ -300,9 +303,9 @@ episodes = Table(
     Column("id", BigInteger, _episode_id, primary_key=True),
     Column("rule", String, nullable=False),
     Column("district", String, nullable=False),
-    Column("subject", String, nullable=False),  # site key
+    Column("subject", String, nullable=False),  # key of a site, source or district, or `indicator-3`
     Column("level", String, nullable=False),
-    Column("state", String, nullable=False),  # firing | acknowledged | resolved | annulled
+    Column("state", String, nullable=False),  # pending | firing | acknowledged | resolved | annulled
     Column("since", DateTime, nullable=False),  # Asia/Shanghai, first reading of the condition
     Column("until", DateTime),  # first reading of the clearing
     Column("class", SmallInteger),  # worst class within the episode
@@ -313,6 +316,8 @@ episodes = Table(
     Column("history", Boolean, nullable=False),  # recorded as history: nothing was sent
     Column("known_at", DateTime, nullable=False),
     Column("updated_at", DateTime, nullable=False),
+    _added("group_key"),  # river:… | enterprise:… | district:…; messages of one group may leave as one
+    _added("muted_by"),  # silence:7 | maintenance:… | episode:12; empty: nothing holds its messages
     UniqueConstraint("rule", "district", "subject", "since", name="episode_once"),
 )
 
@@ -345,6 +350,54 @@ outbox = Table(
     Column("created_at", DateTime, nullable=False),
     Column("sent_at", DateTime),
     Column("last_error", String, nullable=False, default=""),
+    _added("kind", "episode"),  # episode | digest | test | pipeline
+    _added("level"),  # red | orange | yellow | blue; empty: of no episode
+    Column("episode_id", BigInteger),
+    _added("step"),  # firing | reminder-1 | …
+    _added("role"),  # whom the route or the escalation means
+    _added("group_key"),  # as the episode's
+    _added("told_by"),  # key of the digest that tells this one as well; empty: it leaves by itself
+)
+
+#: windows in which nobody is told of a rule, a subject or both (静默); '' means any
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", BigInteger, _silence_id, primary_key=True),
+    Column("district", String, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("starts_at", DateTime, nullable=False),  # UTC
+    Column("ends_at", DateTime, nullable=False),  # UTC
+    Column("ended_by", String, nullable=False),
+    Column("ended_at", DateTime),  # by hand, before its end
+    Column("created_at", DateTime, nullable=False),
+)
+
+#: what people did to episodes: the audit trail, only ever added to
+acts = Table(
+    "acts",
+    metadata,
+    Column("id", BigInteger, _act_id, primary_key=True),
+    Column("at", DateTime, nullable=False),  # UTC
+    Column("actor", String, nullable=False),
+    Column("via", String, nullable=False),  # cli | page | flow
+    Column("act", String, nullable=False),  # acknowledge | silence | unsilence | resolve | test
+    Column("episode_id", BigInteger),
+    Column("district", String, nullable=False),
+    Column("note", String, nullable=False),
+)
+
+#: links of messages that were used: a signed token acts once
+spent_tokens = Table(
+    "spent_tokens",
+    metadata,
+    Column("token", String, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("spent_at", DateTime, nullable=False),  # UTC
+    UniqueConstraint("token", name="token_once"),
 )
 
 #: one row a run of a flow or command that writes

@@ -15,7 +15,17 @@ from warehouse import migrations
 from warehouse.dump import dump_sha256
 from warehouse.engine import SchemaVersionError, Warehouse, version_of
 from warehouse.load import load_batch
-from warehouse.schema import SCHEMA_VERSION, deliveries, metadata, quarantine_steps, section_results
+from warehouse.schema import (
+    SCHEMA_VERSION,
+    acts,
+    deliveries,
+    metadata,
+    outbox,
+    quarantine_steps,
+    section_results,
+    silences,
+    spent_tokens,
+)
 
 T0 = datetime(2025, 7, 1)
 
@@ -184,3 +194,23 @@ def test_a_new_warehouse_has_the_tables_of_the_schema(warehouse: Warehouse) -> N
     with warehouse.begin() as connection:
         assert set(metadata.tables) <= set(inspect(connection).get_table_names())
         assert connection.execute(select(func.count()).select_from(deliveries)).scalar_one() == 0
+
+
+def test_version_6_knows_what_messages_are_about_and_has_room_for_acts(warehouse: Warehouse) -> None:
+    before = old_warehouse(warehouse)
+    with warehouse.bare_engine().begin() as connection:
+        columns = "idempotency_key, channel, district, subject, title, body, state, attempts, not_before, created_at"
+        connection.execute(
+            text(
+                f"insert into outbox (id, {columns}, last_error) values (1, 'k', 'file', 'd', 's', 't', 'b',"
+                " 'waiting', 0, '2025-07-01', '2025-07-01', '')"
+            )
+        )
+    warehouse.migrate()
+    with _again(warehouse).begin() as connection:
+        (row,) = connection.execute(select(outbox)).mappings()
+        assert (row["kind"], row["level"], row["step"], row["role"]) == ("episode", "", "", "")
+        assert row["episode_id"] is None
+        for table in (acts, silences, spent_tokens):
+            assert connection.execute(select(func.count()).select_from(table)).scalar_one() == 0
+        assert dump_sha256(connection) == before
