@@ -71,8 +71,9 @@ def canonical_dump(connection: Connection) -> Iterator[bytes]:
         connection,
         select(*[episodes.c[name] for name in _EPISODE]).where(episodes.c.state != "annulled"),
     )
-    # who acknowledged is history of people, not of data
-    rows["state"] = rows["state"].replace("acknowledged", "firing")
+    # who acknowledged, or closed by hand what the data hold open, is history of people, not of data
+    by_hand = (rows["state"] == "resolved") & rows["until"].isna()
+    rows["state"] = rows["state"].replace("acknowledged", "firing").mask(by_hand, "firing")
     yield _text("episodes", rows)
 
 

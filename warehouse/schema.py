@@ -3,9 +3,8 @@
 Readings are append-only. A row of `readings` is one statement of a value: it was *believed* from
 `known_from` until `known_until` (null: still believed), both UTC without zone. `rank_first` and
 `rank_last` order the statements of one reading by when their deliveries were issued, so that the
-chain of revisions does not depend on the order in which files arrive (docs/decisions/0004).
-
-Derived tables carry the same two columns, so `as_of(t)` is one predicate everywhere.
+chain of revisions does not depend on the order in which files arrive (docs/decisions/0004). Derived tables carry
+the same two columns, so `as_of(t)` is one predicate everywhere.
 """
 
 from __future__ import annotations
@@ -370,13 +369,13 @@ silences = Table(
     Column("owner", String, nullable=False),
     Column("reason", String, nullable=False),
     Column("starts_at", DateTime, nullable=False),  # UTC
-    Column("ends_at", DateTime, nullable=False),  # UTC
+    Column("ends_at", DateTime, nullable=False),
     Column("ended_by", String, nullable=False),
     Column("ended_at", DateTime),  # by hand, before its end
     Column("created_at", DateTime, nullable=False),
 )
 
-#: what people did to episodes: the audit trail, only ever added to
+#: what people did to episodes: the audit trail
 acts = Table(
     "acts",
     metadata,
