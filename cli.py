@@ -26,6 +26,7 @@ import cli_quality
 import cli_quarantine
 import cli_sniff
 import cli_warehouse
+import cli_watch
 from alerts.query import EpisodeNotFoundError, list_episodes, show_episode
 from alerts.rules import AlertRulesError
 from flows import answers, answers_air, answers_emissions
@@ -57,6 +58,7 @@ cli_sniff.register(app)
 cli_quality.register(app)
 cli_quarantine.register(app)
 cli_listen.register(app)
+cli_watch.register(app)
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(standards_app, name="standards")
 

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from flows.gather import OneOffError, Window, one_off
+from flows.heartbeat import Heart, Ping
 from flows.run import FAILED, Run, close_run, open_run
 from flows.settings import Settings
 from flows.way import Do, Wish, plainly, walk
@@ -30,8 +31,19 @@ def night(
     tuple
         The run with its summary, and the exit status.
     """
-    run = open_run(settings, "nightly", districts=districts, run_date=run_date, dry_run=dry_run, tell=tell)
-    return run, _finish(run, Wish(window=Window(None, run.run_date)), do)
+    ping = Ping.of_environment(tell)
+    try:
+        run = open_run(
+            settings, "nightly", districts=districts, run_date=run_date, dry_run=dry_run, tell=tell
+        )
+    except Exception:
+        # a warehouse that refuses ends the night before there is a run to speak of
+        if not dry_run and not districts:
+            ping.send("fail")
+        raise
+    # a night of some districts only must not pass for the night
+    heart = None if dry_run or districts else Heart(run, ping)
+    return run, _finish(run, Wish(window=Window(None, run.run_date)), do, heart)
 
 
 def fill_back(
@@ -92,16 +104,33 @@ def load_files(
     return run, _finish(run, wish, plainly)
 
 
-def _finish(run: Run, wish: Wish, do: Do) -> int:
-    """Walk the way and close the run, whatever happens on it."""
+def _finish(run: Run, wish: Wish, do: Do, heart: Heart | None = None) -> int:
+    """Walk the way and close the run, whatever happens on it; a heart beats meanwhile."""
+    if heart is not None:
+        heart.begin()
+        do = heart.around(do)
     try:
         walk(run, wish, do)
     except BaseException as error:
         run.summary.failures.append(f"{type(error).__name__}: {error}")
         run.summary.exit_status = FAILED
-        close_run(run)
+        try:
+            close_run(run)
+        finally:
+            if heart is not None:
+                heart.end("failed", FAILED, f"{type(error).__name__}: {error}")
         raise
     status = close_run(run)
     if not run.dry_run:
         publish_snapshot(run.warehouse)
+    if heart is not None:
+        heart.end(run.summary.status, status, failure_of(run))
     return status
+
+
+def failure_of(run: Run) -> str:
+    """Return in one line what failed in a run; '' where nothing did."""
+    failed = [
+        f"{item.district}/{item.source}: {item.failure}" for item in run.summary.sources if item.failure
+    ]
+    return "; ".join([*failed, *run.summary.failures])

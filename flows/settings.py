@@ -36,6 +36,9 @@ class Settings(BaseSettings):
         ge=1,
         description="days for which outcomes of judging are kept whole; then as sums of the month",
     )
+    watch: Path = Field(
+        default=ROOT / "flows" / "data" / "watch.toml", description="by when nights must begin and end"
+    )
     pull_timeout: float = Field(default=30.0, description="seconds for one HTTP answer")
 
     def warehouse_url(self) -> str:
