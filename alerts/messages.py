@@ -1,57 +1,99 @@
-"""Messages of an episode: what, where, why, since when, by which clause, known as of when.
+"""Messages of an episode: what, where, why, since when, by which clause, known as of when, and what to do.
 
-The texts are templates (alerts/templates, data). Whatever is put into one, a section's name, a file's
-name, a column, passes `clean` first and is escaped for the channel's markup.
+The texts are templates (alerts/templates, data): one shape for all, the facts of each family of rules in
+`facts-<family>`, the words in `words.toml`. `alerts.wording` makes what is inserted safe.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import re
-import tomllib
-import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alerts.evidence import Factor, at_time
-from alerts.routing_settings import Language, Markup
+from alerts.routing_settings import Form, Language, Markup
 from alerts.rules import Rule
+from alerts.wording import Address, finish, render, words
 from vocabulary.clock import wall_time
+from vocabulary.parameters import parameters
 from vocabulary.water_class import WORSE_THAN_V, class_sign
 
-_LONGEST = 160
-_FULL_WIDTH = {ord(sign): ord(sign) + 0xFEE0 for sign in "<>&[]`*_#"}
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~!])")
+#: steps after which nobody is asked to acknowledge anything
+_OVER = frozenset({"resolved", "annulled"})
+#: family of templates, and words, of kinds that have none of their own
+_GENERAL = "general"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an episode is: the section's name and river, the district's name, the section's target."""
+    """Where an episode is: the subject's name, river or enterprise, the district's name, a section's target."""
 
     name: str
     river: str
     district: str
     target_class: int | None
+    enterprise: str = ""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a message tells of one episode; times are Asia/Shanghai, `known_at` is UTC."""
+    """What a message tells of one episode; times are Asia/Shanghai, `known_at` is UTC.
+
+    `bound_class` is the class that was to be kept (without it the rule's `clear_class`); `details` are
+    facts of the kind of rule: a label's key of templates/words.toml and the amount as text;
+    `condition_zh`, `condition_en` say when the rule raises, for rules whose numbers the template does not know.
+    """
 
     since: pd.Timestamp
     until: pd.Timestamp | None
     last_seen: pd.Timestamp
     peak_at: pd.Timestamp
-    worst_class: int
+    worst_class: int | None
     n_readings: int
     factors: list[Factor]
     known_at: dt.datetime
+    bound_class: int | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+    condition_zh: str = ""
+    condition_en: str = ""
+
+
+@dataclass(frozen=True)
+class Trend:
+    """The last values of a factor, oldest first, as text; `direction` is rising, falling or steady."""
+
+    zh: str
+    en: str
+    unit: str
+    amounts: tuple[str, ...]
+    direction: str
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A section of the same river: `side` is upstream, downstream or river (which of them is not known)."""
+
+    side: str
+    name: str
+    water_class: int
+    at: pd.Timestamp
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What stands beside the facts: the episode's number, the role told, links, trends, neighbours."""
+
+    episode_id: int | None = None
+    role_zh: str = ""
+    role_en: str = ""
+    respond: str = ""
+    silence: str = ""
+    trends: tuple[Trend, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,18 +102,6 @@ class Message:
 
     title: str
     body: str
-
-
-def clean(value: object) -> str:
-    """Make any text safe to stand inside one line of a message.
-
-    Control and format characters (line breaks, escape sequences, direction overrides, zero-width) become
-    blanks, runs of blanks one blank; `@` becomes full width, so that no name can call a whole group; more
-    than 160 characters are cut with an ellipsis.
-    """
-    kept = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in str(value))
-    line = " ".join(kept.split()).replace("@", "＠")
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
 def write_message(
@@ -83,6 +113,8 @@ def write_message(
     language: Language,
     markup: Markup,
     key: str,
+    form: Form = "full",
+    beside: Beside | None = None,
 ) -> Message:
     """Write the message of one step of an episode.
 
@@ -91,103 +123,200 @@ def write_message(
     rule, place, facts
         What happened, where, and why.
     step
-        `firing`, `reopened`, `resolved` or `annulled`; a number behind it ("resolved-1") is for the key.
+        `firing`, `reopened`, `worsened`, `reminder`, `escalated`, `resolved` or `annulled`; a number behind
+        it ("resolved-1") is for the key, of a reminder it is told.
     language
         `zh`, `en`, or `zh+en`: Chinese first, English below.
     markup
         What the channel shows: `text`, `html` (lines end in `<br>`), `markdown`.
     key
         The message's number, by which a receiver knows one that came twice.
+    form
+        `full`, or `short` for channels that carry a few lines.
+    beside
+        What is known beyond the facts; without it no line speaks of it.
     """
-    languages = language.split("+")
+    template = "short" if form == "short" else "body"
     titles, bodies = [], []
-    for each in languages:
-        context = _context(rule, step, place, facts, language=each) | {"key": key}
-        titles.append(_render(f"{rule.kind}.title.{each}.j2", markup, context, title=True))
-        bodies.append(_render(f"{rule.kind}.body.{each}.j2", markup, context))
-    body = "\n\n".join(bodies)
-    if markup == "html":
-        body = body.replace("\n", "<br>\n")
-    elif markup == "markdown":
-        body = body.replace("\n", "  \n")
-    return Message(title=titles[0], body=body)
+    for each in language.split("+"):
+        context = _context(rule, step, place, facts, language=each, beside=beside or Beside()) | {"key": key}
+        titles.append(render(f"title.{each}.j2", markup, context, title=True))
+        if form == "short":
+            context["summary"] = write_summary(rule, place, facts, language=each)
+        bodies.append(render(f"{template}.{each}.j2", markup, context))
+    return Message(title=titles[0], body=finish("\n\n".join(bodies), markup))
 
 
 def write_summary(rule: Rule, place: Place, facts: Facts, *, language: str) -> str:
     """Write an episode in one line of plain text, for lists; it does not depend on the time of the run."""
-    return _render(
-        f"{rule.kind}.summary.{language}.j2",
-        "text",
-        _context(rule, "firing", place, facts, language=language),
+    context = _context(rule, "firing", place, facts, language=language, beside=Beside())
+    return render(f"summary.{language}.j2", "text", context)
+
+
+def facts_on_record(row: Mapping[str, Any], *, known_at: dt.datetime) -> Facts:
+    """Return the facts of an episode as its row tells them: for steps that no new reading gives rise to.
+
+    Parameters
+    ----------
+    row
+        Of the table `episodes`.
+    known_at
+        Time of the message, UTC.
+    """
+    evidence = json.loads(row["evidence"]) if row["evidence"] else {}
+    factors = [_factor_on_record(reading) for reading in evidence.get("readings", ())]
+    since = pd.Timestamp(row["since"])
+    worst = max(factors, key=lambda factor: factor.multiple or 0.0, default=None)
+    times = [pd.Timestamp(factor.observed_at) for factor in factors]
+    return Facts(
+        since=since,
+        until=None if row["until"] is None or pd.isna(row["until"]) else pd.Timestamp(row["until"]),
+        last_seen=max(times, default=since),
+        peak_at=since if worst is None else pd.Timestamp(worst.observed_at),
+        worst_class=None if row["class"] is None or pd.isna(row["class"]) else int(row["class"]),
+        n_readings=int(evidence.get("n_readings", len(factors))),
+        factors=factors,
+        known_at=known_at,
+        bound_class=evidence.get("bound_class"),
+        details={str(name): str(value) for name, value in evidence.get("details", {}).items()},
+        condition_zh=str(evidence.get("condition_zh", "")),
+        condition_en=str(evidence.get("condition_en", "")),
     )
 
 
-def _context(rule: Rule, step: str, place: Place, facts: Facts, *, language: str) -> dict[str, Any]:
-    words = _words()[language]
+def family_of(kind: str) -> str:
+    """Return the family of templates that tells the facts of a kind of rule."""
+    return str(words()["families"].get(kind, _GENERAL))
+
+
+def class_label(number: int, language: str) -> str:
+    """Return a water class as people say it: Ⅳ类, 劣Ⅴ类; class Ⅳ, worse than class Ⅴ."""
+    said = words()[language]
+    kind = "worse" if number == WORSE_THAN_V else "class"
+    return str(said[kind].format(sign=class_sign(min(number, WORSE_THAN_V - 1))))
+
+
+def _factor_on_record(reading: Mapping[str, Any]) -> Factor:
+    known = parameters().get(reading["parameter"])
+    return Factor(
+        parameter=reading["parameter"],
+        zh=known.zh if known else reading["parameter"],
+        en=known.en if known else reading["parameter"],
+        value=reading["value"],
+        limit=reading["limit"],
+        multiple=reading["multiple"],
+        unit=reading["unit"],
+        observed_at=reading["observed_at"],
+        delivery=reading["delivery"],
+        sheet=reading["sheet"],
+        row=reading["row"],
+        column=reading["column"],
+        flags=reading.get("flags", ""),
+        flags_zh=reading.get("flags_zh", reading.get("flags", "")),
+        flags_en=reading.get("flags_en", reading.get("flags", "")),
+    )
+
+
+def _context(
+    rule: Rule, step: str, place: Place, facts: Facts, *, language: str, beside: Beside
+) -> dict[str, Any]:
+    said = words()[language]
+    family = family_of(rule.kind)
+    bound = facts.bound_class if facts.bound_class is not None else getattr(rule, "clear_class", None)
+    bound_class = class_label(bound, language) if bound and family == "section" else ""
+    base, _, number = step.partition("-")
+    basis = str(getattr(rule, "basis", ""))
     peak = at_time(facts.factors, facts.peak_at)
     last = [] if facts.last_seen == facts.peak_at else at_time(facts.factors, facts.last_seen)
+    counted = said["counted"].get(rule.kind, said["counted"][_GENERAL])
+    shown = {"language": language, "bound_class": bound_class}
     return {
         "rule": rule,
-        "step": step.split("-", maxsplit=1)[0],
+        "family": family,
+        "step": base,
+        "number": number,
         "place": place,
-        "words": words,
-        "since": _minute(facts.since),
-        "until": "" if facts.until is None else _minute(facts.until),
-        "last_seen": _minute(facts.last_seen),
-        "peak_at": _minute(facts.peak_at),
-        "worst_class": _class_label(words, facts.worst_class),
-        "bound_class": _class_label(words, rule.clear_class),
-        "target": "" if place.target_class is None else _class_label(words, place.target_class),
+        "words": said,
+        "since": _moment(facts.since, basis),
+        "until": "" if facts.until is None else _moment(facts.until, basis),
+        "last_seen": _moment(facts.last_seen, basis),
+        "peak_at": _moment(facts.peak_at, basis),
+        "worst_class": class_label(facts.worst_class, language) if facts.worst_class else "",
+        "bound_class": bound_class,
+        "target": "" if place.target_class is None else class_label(place.target_class, language),
         "n_readings": facts.n_readings,
-        "peak": peak,
-        "last": last,
-        "known_at": _minute(wall_time(facts.known_at)),
+        "basis": said["basis"].get(basis, said["basis"]["sample"]),
+        "basis_short": _short_basis(basis, language),
+        "counted": counted.format(bound=bound_class),
+        "peak": [_shown(factor, **shown) for factor in peak],
+        "last": [_shown(factor, **shown) for factor in last],
+        "flagged": sum(bool(factor.flags) for factor in (*peak, *last)),
+        "details": [(said["details"].get(name, name), value) for name, value in facts.details.items()],
+        "condition": _condition(rule, facts, language),
+        "known_at": _moment(wall_time(facts.known_at), ""),
+        "trends": [
+            {
+                "name": getattr(item, language),
+                "amounts": item.amounts,
+                "unit": item.unit,
+                "direction": said["trends"][item.direction],
+            }
+            for item in beside.trends
+        ],
+        "neighbours": [
+            {
+                "side": said["neighbours"][item.side],
+                "name": item.name,
+                "label": class_label(item.water_class, language),
+                "at": _moment(item.at, ""),
+            }
+            for item in beside.neighbours
+        ],
+        "episode_id": beside.episode_id,
+        "role": beside.role_zh if language == "zh" else beside.role_en,
+        "respond": Address(beside.respond) if beside.respond else "",
+        "silence": Address(beside.silence) if beside.silence else "",
+        "asks": base not in _OVER,
     }
 
 
-def _class_label(words: dict[str, Any], number: int) -> str:
-    kind = "worse" if number == WORSE_THAN_V else "class"
-    return str(words[kind].format(sign=class_sign(min(number, WORSE_THAN_V - 1))))
+def _shown(factor: Factor, *, language: str, bound_class: str) -> dict[str, Any]:
+    """Return a reading as the template shows it; one that is within its upper limit tells its share of it."""
+    within = factor.multiple is not None and factor.multiple < 0 and isinstance(factor.limit, float)
+    return {
+        "name": getattr(factor, language),
+        "measured": factor.measured,
+        "bound_label": bound_class,
+        "bound": f"≤ {factor.limit:.10g} {factor.unit}".strip() if within else factor.bound,
+        "times": "" if within else factor.times,
+        "share": f"{100 * (1 + (factor.multiple or 0.0)):.0f}" if within else "",
+        "delivery": factor.delivery,
+        "sheet": factor.sheet,
+        "row": factor.row,
+        "column": factor.column,
+        "flags": (factor.flags_zh if language == "zh" else factor.flags_en) or factor.flags,
+    }
 
 
-def _minute(moment: dt.datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}"
+def _condition(rule: Rule, facts: Facts, language: str) -> str:
+    """Say when the rule raises: as the facts say it, else from the rule's own numbers."""
+    stated = facts.condition_zh if language == "zh" else facts.condition_en
+    after, multiple = getattr(rule, "raise_after", None), getattr(rule, "raise_multiple", None)
+    if stated or after is None:
+        return stated
+    if language == "zh":
+        return f"连续 {after} 次" + (f"，或一次超过限值的 {multiple:g} 倍，即报" if multiple else "即报")
+    return f"{after} in a row" + (f", or one beyond {multiple:g} times the limit" if multiple else "")
 
 
-def _render(template: str, markup: Markup, context: dict[str, Any], *, title: bool = False) -> str:
-    return _environment(markup, title=title).get_template(template).render(context).strip("\n")
+def _short_basis(basis: str, language: str) -> str:
+    if basis in ("", "sample"):
+        return "次读数" if language == "zh" else "readings"
+    return str(words()[language]["basis"][basis]) if basis in words()[language]["basis"] else basis
 
 
-@cache
-def _environment(markup: Markup, *, title: bool) -> Environment:
-    """Return the templates' environment: every inserted value is cleaned, then escaped for the markup.
-
-    A title is shown as plain text by some services and as markup by others: there the signs of markup are
-    replaced by their full-width twins, which are right in both.
-    """
-    finalize: Callable[[object], str] = clean
-    if title and markup != "text":
-        finalize = _finalize_title
-    elif markup == "markdown":
-        finalize = _finalize_markdown
-    return Environment(
-        loader=PackageLoader("alerts", "templates"),
-        autoescape=markup == "html" and not title,  # noqa: S701 - other markups are escaped by finalize
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=finalize,
-    )
-
-
-def _finalize_markdown(value: object) -> str:
-    return _MARKDOWN.sub(r"\\\1", clean(value))
-
-
-def _finalize_title(value: object) -> str:
-    return clean(value).translate(_FULL_WIDTH)
-
-
-@cache
-def _words() -> dict[str, Any]:
-    return tomllib.loads(files("alerts").joinpath("templates/words.toml").read_text("utf-8"))
+def _moment(moment: dt.datetime, basis: str) -> str:
+    """Write a time as the rule's basis has it: a day and a month have no hour."""
+    if basis == "month":
+        return f"{moment:%Y-%m}"
+    return f"{moment:%Y-%m-%d}" if basis == "day" else f"{moment:%Y-%m-%d %H:%M}"

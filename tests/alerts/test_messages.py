@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.evidence import Factor
-from alerts.messages import Facts, Place, clean, write_message, write_summary
+from alerts.messages import Facts, Place, write_message, write_summary
 from alerts.rules import Rule
+from alerts.wording import clean
 
 NASTY = "<script>alert(1)</script>\r\n【解除】 [看](http://x) \x1b[31m\u202e{{7*7}} *粗* @all =1+1"
 
@@ -60,6 +61,7 @@ def test_the_message_says_what_where_why_since_when_and_the_limit(rule: Rule) ->
         "读数：9 次有效读数劣于Ⅴ类，最近一次 2026-03-25 16:00",
         "最重一次 2026-03-24 12:00：",
         "　氨氮 3.5 mg/L，Ⅴ类限值 ≤ 2 mg/L，超标 0.75 倍（茌新河示例断面.csv，第 140 行，氨氮(mg/L) 列）",
+        "质控：以上读数无质控标记",
         "依据：GB 3838-2002 表1（连续 2 次，或一次超过限值的 2 倍，即报）",
         "数据：截至 2026-03-26 02:30 已入库的数据",
         "编号：k1",
