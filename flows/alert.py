@@ -25,11 +25,12 @@ from indicators.water_bounds import class_bounds
 from indicators.water_limits import CLASS_TOPIC
 from vocabulary.clock import now_utc
 from vocabulary.district import District
+from vocabulary.reading import DISTRICT_KEY
 from warehouse import bulk
 from warehouse.recall import believed, recall_readings, recall_table
 from warehouse.schema import section_results
 
-_READING = ["site", "parameter", "period", "observed_at"]
+_READING = list(DISTRICT_KEY)
 #: water class that is worse than Ⅴ
 WORSE_THAN_V = 6
 #: how far a calm sampling is looked for at first; four times as far each time that there is none

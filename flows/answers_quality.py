@@ -14,10 +14,11 @@ from quality.flags import OVERALL, Verdict, flag_rules
 from quality.verdict_policy import verdict_policies
 from vocabulary.district import District
 from vocabulary.parameters import parameters
+from vocabulary.reading import DISTRICT_KEY
 from warehouse.flags import recall_flags
 from warehouse.recall import recall_readings
 
-_READING = ["site", "parameter", "period", "observed_at"]
+_READING = list(DISTRICT_KEY)
 _KEYS = (
     "district site name parameter period observed_at value unit raw provider_flag test test_zh test_en verdict "
     "verdict_zh verdict_en left_out_of delivery sheet row column flagged_at known_at"

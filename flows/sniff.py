@@ -13,12 +13,9 @@ from quality.judge import judge
 from sources.delivery import Delivery, delivery_name
 from sources.encoding import MAX_BYTES
 from sources.result import Problem, ReadResult
-from sources.sniff import Sniffed, sniff
+from sources.sniff import REFUSED, Sniffed, sniff
 from vocabulary.clock import wall_time
 from vocabulary.reasons import DeliveryRefusedError
-
-#: what a refusal by the judge leaves of a layout's sureness
-_REFUSED = 0.5
 
 
 def sniff_file(path: Path) -> dict[str, object]:
@@ -72,7 +69,7 @@ def _record(found: Sniffed) -> dict[str, object]:
         judged = judge(result.readings, source=found.source, facts={0: facts_of(result)})
         accepted = judged.accepted
         for refusal in judged.refused.values():
-            confidence = round(confidence * _REFUSED, 2)
+            confidence = round(confidence * REFUSED, 2)
             problems.append(
                 Problem(refusal.code, f"将被拒收：{refusal.zh}", f"will be refused: {refusal.en}")
             )

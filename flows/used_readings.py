@@ -20,10 +20,11 @@ from quality.flags import Verdict, flag_rules
 from quality.provider_flags import usable
 from quality.verdict_policy import verdict_policy
 from vocabulary.district import District
+from vocabulary.reading import DISTRICT_KEY
 from warehouse.flags import recall_flags
 from warehouse.recall import recall_readings
 
-_READING = ["site", "parameter", "period", "observed_at"]
+_READING = list(DISTRICT_KEY)
 _SAMPLE = ["site", "observed_at"]
 _SIGNS: dict[str, dict[int, str]] = {
     "zh": {Verdict.SUSPECT: "可疑", Verdict.BAD: "坏"},

@@ -21,11 +21,10 @@ from sources.layout_functions import LayoutFunctions, layout_functions
 from sources.naming import partition_of
 from sources.result import ReadResult
 from sources.times import parse_times
+from vocabulary.clock import MINUTES_EAST
 from vocabulary.parameters import normalise_name
 from vocabulary.reasons import DeliveryRefusedError
 
-#: Asia/Shanghai, without summer time: the project's wall time
-_HOME_MINUTES = 8 * 60
 #: every time states its year, so that none has to be chosen
 _ANY_YEAR = datetime(9000, 1, 1)
 _OFFSET = re.compile(r"^(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$")
@@ -135,6 +134,6 @@ def wall_times(words: Sequence[str], pattern: str) -> TimeArray:
 def at_home(wall: TimeArray, minutes: IntArray) -> TimeArray:
     """Return wall times of other zones as Asia/Shanghai wall time; NaT where the zone is not known."""
     known: BoolArray = minutes != UNKNOWN_ZONE
-    shift = np.where(known, _HOME_MINUTES - minutes, 0).astype("timedelta64[m]")
+    shift = np.where(known, MINUTES_EAST - minutes, 0).astype("timedelta64[m]")
     home: TimeArray = np.where(known, wall + shift, np.datetime64("NaT", "us"))
     return home

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sources.assembly import BoolArray, Labels, TimeArray, ValueCells, among, encode, glued, joined, settle
-from sources.cells import IntArray
+from sources.cells import IntArray, separator_of
 from sources.delivery import Delivery
 from sources.layout import LayoutData
 from sources.naming import Issue, issue_of, partition_of
@@ -37,7 +37,6 @@ from vocabulary.reasons import DeliveryRefusedError
 from vocabulary.units import SAME, Conversion, conversion, unit_named
 
 _NAT = np.datetime64("NaT", "us")
-_SEPARATORS = ",\t;"
 _SURE, _NAMELESS, _SHARED = 1.0, 0.9, 0.1
 
 
@@ -54,8 +53,7 @@ class _Table:
 def recognise_table(head: str, name: str, facts: LayoutData) -> float:
     """Return how sure the head of a text is of a layout, 0 to 1, by its header alone."""
     for line in head.lstrip("\ufeff").split("\n")[: facts.rest["header_within"]]:
-        separator = max(_SEPARATORS, key=line.count)
-        fields = [field.strip().strip('"') for field in line.split(separator)]
+        fields = [field.strip().strip('"') for field in line.split(separator_of(line))]
         if not _has_roles(fields, facts):
             continue
         known = [_column(field, facts) for field in fields]
@@ -210,14 +208,13 @@ def _fill(table: _Table, facts: LayoutData, issue: Issue) -> tuple[ValueCells, l
     book, line = placed.book, placed.line
     _place_periods(placed, table)
     book.reject(_summary(sheet, labels, facts)[line], "summary-row")
-    is_text = sheet.encoding not in {"xlsx", "xls"} and "+" not in sheet.encoding
     shape = shape_of(
         cells,
         header,
         heading.width,
         facts.missing,
         notes=min(heading.values),
-        may_break_off=is_text,
+        may_break_off=sheet.is_text,
         mid_character=sheet.cut,
     )
     problems = heading.problems + reject_misfits(book, shape, line, placed.position, cells)

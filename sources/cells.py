@@ -18,6 +18,8 @@ import pyarrow.compute as pc
 IntArray = npt.NDArray[np.int64]
 
 _LF, _CR, _QUOTE = 10, 13, 34
+#: of delimited text; the first where a text holds none
+_SEPARATORS = ",\t;"
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,11 @@ class Cells:
 def _strings(data: npt.NDArray[np.uint8], offsets: IntArray) -> Any:
     buffers = [None, pa.py_buffer(offsets.astype(np.int64).tobytes()), pa.py_buffer(data.tobytes())]
     return pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, buffers)
+
+
+def separator_of(text: str) -> str:
+    """Return the separator that a text holds most often; a comma where it holds none."""
+    return max(_SEPARATORS, key=text.count)
 
 
 def delimited(text: str, separator: str = ",") -> Cells:

@@ -45,9 +45,9 @@ def _read(table: LedgerTable, delivery: Delivery) -> ReadResult:
     cells, cell = split_cells(table)
     begin = table.of_cells(table.words("begin"))
     words, codes = encode(trimmed(table.raw))
-    kind = table.sheet.encoding
-    begins = with_midnights([*begin.words, ""], kind, beside=words)
-    ends_told = with_midnights(words, kind, beside=begin.words)
+    is_book = table.sheet.is_book
+    begins = with_midnights([*begin.words, ""], is_book=is_book, beside=words)
+    ends_told = with_midnights(words, is_book=is_book, beside=begin.words)
     starts = parse_times(begins, pattern, _NO_LIMIT, whole_hours=True)[begin.codes]
     ends = parse_times(ends_told, pattern, _NO_LIMIT, whole_hours=True)[codes]
     untimed = np.isnat(starts) | np.isnat(ends)

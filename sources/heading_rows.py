@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from sources.assembly import PLAIN_NUMBER
-from sources.cells import delimited
+from sources.cells import delimited, separator_of
 from sources.table import split_heading
 from sources.workbook import Sheet
 from vocabulary.parameters import normalise_name
@@ -22,7 +22,6 @@ from vocabulary.units import unit_named
 #: rows a header may have beyond the one with the label headings
 _MORE_ROWS = 2
 _NUMBER = re.compile(PLAIN_NUMBER)
-_SEPARATORS = ",\t;"
 
 #: the texts of one column's heading from top to bottom, each once
 Pieces = tuple[str, ...]
@@ -69,8 +68,7 @@ def roles_of(roles: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
 def text_sheet(head: str) -> Sheet:
     """Return the first lines of an export as a table, to recognise its header by."""
-    separator = max(_SEPARATORS, key=head.count)
-    return Sheet("", delimited(head.lstrip("\ufeff"), separator), (), "")
+    return Sheet("", delimited(head.lstrip("\ufeff"), separator_of(head)), (), "")
 
 
 def has_number(fields: Sequence[str]) -> bool:

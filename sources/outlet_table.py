@@ -158,7 +158,7 @@ def _read_part(
     cells, columns = sheet.cells, heading.columns
     told = sheet.label(columns.labels["time"])
     words, code = encode(told)
-    when = times(with_midnights(words, sheet.encoding), issue)[code]
+    when = times(with_midnights(words, is_book=sheet.is_book), issue)[code]
     marks = _Marks(facts)
     rows = [
         _labels(sheet, columns.labels[role], facts) for role in ("flag", "note") if role in columns.labels

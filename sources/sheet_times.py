@@ -10,26 +10,24 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-#: kinds of `Sheet.encoding` whose moments are numbers
-_BOOKS = ("xlsx", "xls")
 _MOMENT = re.compile(r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$")
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
 
-def with_midnights(words: Sequence[str], encoding: str, *, beside: Sequence[str] = ()) -> list[str]:
+def with_midnights(words: Sequence[str], *, is_book: bool, beside: Sequence[str] = ()) -> list[str]:
     """Return the distinct texts of a time column with its midnights written out.
 
     Parameters
     ----------
     words
         The column's distinct texts.
-    encoding
-        The sheet's (`xlsx`, `xls`: a workbook).
+    is_book
+        Whether they stand in a workbook; elsewhere they stay as they are.
     beside
         Texts of a column of the same kind, as evidence only (the end of an event beside its begin).
 
-    >>> with_midnights(["2026-09-22", "2026-09-22 01:00:00"], "xlsx")
+    >>> with_midnights(["2026-09-22", "2026-09-22 01:00:00"], is_book=True)
     ['2026-09-22 00:00:00', '2026-09-22 01:00:00']
     """
-    hourly = encoding in _BOOKS and any(_MOMENT.match(word) for word in (*words, *beside))
+    hourly = is_book and any(_MOMENT.match(word) for word in (*words, *beside))
     return [f"{word} 00:00:00" if hourly and _DATE.match(word) else word for word in words]

@@ -18,8 +18,8 @@ from vocabulary.reasons import DeliveryRefusedError
 _HEADER_WITHIN = 10
 #: headings shown in a proposal
 _SHOWN = 12
-#: what is left of a layout's sureness when the file, read so, is refused
-_REFUSED = 0.5
+#: what is left of a layout's sureness when the file, read so, is refused: by its reader, or by the judge
+REFUSED = 0.5
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def sniff(content: bytes, delivery: Delivery) -> Sniffed:
     score, source, first = refused
     others = {other: found for found, other in sure if other != source}
     problem = Problem(first.code, first.zh, first.en)
-    return Sniffed(source, round(score * _REFUSED, 2), others, None, [problem])
+    return Sniffed(source, round(score * REFUSED, 2), others, None, [problem])
 
 
 def _surest_first(item: tuple[float, str]) -> tuple[float, str]:

@@ -34,8 +34,6 @@ from vocabulary.parameters import parameters
 
 _VALUE, _YEAR = "value", "year:"
 _PERCENT = "%"
-#: kinds of file whose percentages may be fractions
-_BOOKS = ("xlsx", "xls")
 
 
 def _column_of(pieces: Pieces) -> str | None:
@@ -118,7 +116,7 @@ def fractions(table: LedgerTable, cells: Sequence[Cell], cell: IntArray, paramet
 
     A cell shown as 55 % holds 0.55, and the sheet does not tell the two apart.
     """
-    if table.sheet.encoding not in _BOOKS:
+    if not table.sheet.is_book:
         return np.zeros(len(cell), dtype=bool)
     small = np.array(
         [one.number != "" and not one.unit and 0 < float(one.number) <= 1 for one in cells], dtype=bool

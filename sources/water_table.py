@@ -42,7 +42,6 @@ DRY = "dry"
 CLASS = "water_class"
 #: a number after the grammar has taken limits apart: signed, perhaps with an exponent
 _NUMBER = r"^[+-]?[0-9]{1,15}(\.[0-9]{1,12})?([eE][+-]?[0-9]{1,2})?$"
-_TEXT_ENCODINGS = ("utf", "gb")
 #: records of a head that are looked at to recognise a layout
 _HEAD_RECORDS = 60
 
@@ -346,7 +345,7 @@ def _class_numbers(text: Any) -> FloatArray:
 def _misfits(filled: Filled) -> list[Problem]:
     """Turn away rows of another width; only text can have them, a sheet is a rectangle."""
     table, placed = filled.table, filled.placed
-    if not table.sheet.encoding.startswith(_TEXT_ENCODINGS):
+    if not table.sheet.is_text:
         return []
     cells = table.sheet.cells
     shape = shape_of(

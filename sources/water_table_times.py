@@ -21,7 +21,6 @@ from sources.water_table_heading import Table, fold_text, table_rules
 
 _PARTS = ("year", "month", "day")
 _SIGNS = {"year": "年", "month": "月", "day": "日"}
-_WORKBOOKS = ("xlsx", "xls")
 #: a date without a year may lie so many days after the stated month, not more
 _LATEST = timedelta(days=62)
 
@@ -95,8 +94,7 @@ def row_times(table: Table, stated: Stated) -> RowTimes:
         month = None if stated.month is None else datetime(stated.year or 1, stated.month, 1)
         return RowTimes(np.full(count, month, dtype="datetime64[us]"), ~given, given, dated=False)
     words, code = encode(texts)
-    workbook = table.sheet.encoding in _WORKBOOKS
-    read = [_moment(word, stated, serial=workbook and "day" not in labels) for word in words]
+    read = [_moment(word, stated, serial=table.sheet.is_book and "day" not in labels) for word in words]
     when = np.array([found[0] for found in read], dtype="datetime64[us]")[code]
     monthly = np.array([found[1] for found in read], dtype=bool)[code]
     given = np.array([bool(word) for word in words], dtype=bool)[code]
@@ -200,7 +198,7 @@ def label_times(table: Table, role: str, stated: Stated) -> TimeArray:
     if place is None:
         return np.full(table.sheet.cells.records, np.datetime64("NaT", "us"))
     words, code = encode(_folded(table, place))
-    read = [_moment(word, stated, serial=table.sheet.encoding in _WORKBOOKS) for word in words]
+    read = [_moment(word, stated, serial=table.sheet.is_book) for word in words]
     days = [None if monthly else when for when, monthly in read]
     found: TimeArray = np.array(days, dtype="datetime64[us]")[code]
     return found

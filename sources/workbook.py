@@ -21,7 +21,7 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, Shee
 
 from sources.archive import check_workbook, is_zip
 from sources.assembly import trimmed
-from sources.cells import Cells, IntArray, delimited
+from sources.cells import Cells, IntArray, delimited, separator_of
 from sources.encoding import decode
 from sources.workbook_bounds import check_legacy, check_zipped
 from vocabulary.reasons import DeliveryRefusedError
@@ -29,9 +29,10 @@ from vocabulary.reasons import DeliveryRefusedError
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 #: significant digits a spreadsheet shows of a number
 _DIGITS = ".15g"
-_SEPARATORS = ",\t;"
 #: characters in which a page must show that it is one
 _PAGE_HEAD = 4096
+#: encodings of sheets that are a workbook's own
+_BOOKS = ("xlsx", "xls")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,16 @@ class Sheet:
     merged: tuple[Merge, ...]
     encoding: str
     cut: bool = False
+
+    @property
+    def is_book(self) -> bool:
+        """Whether it comes out of a workbook, whose times and percentages are stored as plain numbers."""
+        return self.encoding in _BOOKS
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is delimited text, whose rows may differ in width; a sheet or page is a rectangle."""
+        return not self.is_book and "+" not in self.encoding
 
     def heading(self, first: int, last: int) -> list[str]:
         """Return one text per column of the records `first` to `last`, merged ranges filled.
@@ -134,7 +145,7 @@ def open_sheets(content: bytes) -> list[Sheet]:
         if head.startswith("<"):
             sheets = _page(text.text, text.encoding)
         else:
-            cells = delimited(text.text, _separator(text.text))
+            cells = delimited(text.text, separator_of(text.text[:_PAGE_HEAD]))
             return [Sheet("", cells, (), text.encoding, text.cut)]
     if not sheets:
         raise DeliveryRefusedError("file-empty", "没有一张有内容的表", "there is no table with content")
@@ -148,12 +159,6 @@ def shown(content: bytes, records: int = 60) -> str:
         for sheet in open_sheets(content)
         for record in range(min(records, sheet.cells.records))
     )
-
-
-def _separator(text: str) -> str:
-    """Return the separator that the first lines hold most often; a comma where none does."""
-    head = text[:_PAGE_HEAD]
-    return max(_SEPARATORS, key=head.count)
 
 
 def _workbook(content: bytes) -> list[Sheet]:

@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+#: its minutes east of Greenwich today, without summer time: the wall time of every reading
+MINUTES_EAST = 8 * 60
 
 
 def now_utc() -> datetime:

@@ -10,6 +10,8 @@ import pandas as pd
 
 #: identity of a reading
 KEY: tuple[str, ...] = ("district", "site", "parameter", "period", "observed_at")
+#: the same within one district
+DISTRICT_KEY: tuple[str, ...] = KEY[1:]
 
 #: column -> pandas dtype of the long frame of readings.
 #: observed_at is the START of the interval, Asia/Shanghai wall time without zone.

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import Connection, select, update
 
+from vocabulary.reading import DISTRICT_KEY
 from warehouse import bulk
 from warehouse.chain import settle
 from warehouse.load import Unit, free_ranks, write_quarantine
@@ -27,7 +28,7 @@ from warehouse.schema import deliveries, quarantine, quarantine_steps, readings
 from warehouse.statements import KEY, keyed, placed
 from warehouse.stored_chains import apply_updates, changed_days, mark_stale, stored_chains
 
-_READING = ["site", "parameter", "period", "observed_at"]
+_READING = list(DISTRICT_KEY)
 #: counts of a replay: what became of the cells that left the quarantine, and of those that stay otherwise
 OUTCOMES = ("new", "revised", "unchanged", "duplicate", "blank", "quarantined")
 
