@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -67,6 +67,43 @@ class Finding:
     rows: int
     zh: str
     en: str
+
+
+#: from the number of a delivery, and what was measured of it, to what is said of it
+Told = Callable[[int, float], str]
+
+
+def told(
+    check: DeliveryCheck, hit: Integers, measured: Floats, rows: Integers, zh: Told, en: Told
+) -> list[Finding]:
+    """Return a finding for every delivery in `hit`; `measured` and `rows` have one value a delivery."""
+    return [
+        Finding(d, check, value, int(rows[d]), zh(d, value), en(d, value))
+        for d, value in zip(hit.tolist(), measured[hit].tolist(), strict=True)
+    ]
+
+
+def above_share(
+    check: DeliveryCheck,
+    failing: Integers,
+    total: Integers,
+    zh: Told,
+    en: Told,
+    *,
+    enough: Truths | None = None,
+) -> list[Finding]:
+    """Return the deliveries of which more fails than the check's `share`, among those with its `rows` or more.
+
+    Parameters
+    ----------
+    failing, total
+        How many fail, and of how many, a delivery.
+    enough
+        Where a delivery must also hold enough of something else.
+    """
+    share = failing / np.maximum(total, 1)
+    hit = (total >= check.terms["rows"]) & (share > check.terms["share"])
+    return told(check, np.flatnonzero(hit if enough is None else hit & enough), share, total, zh, en)
 
 
 @dataclass(frozen=True)

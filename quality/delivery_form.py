@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
-from quality.batch import Batch, Finding, Integers, Truths
+from quality.batch import Batch, Finding, Truths, above_share, told
 from quality.suites import DeliveryCheck
-
-
-def _counted(
-    batch: Batch,
-    check: DeliveryCheck,
-    count: Integers,
-    zh: Callable[[int], str],
-    en: Callable[[int], str],
-) -> list[Finding]:
-    """Return a finding for each delivery where the share of rows counted is above the check's."""
-    share = count / np.maximum(batch.total, 1)
-    hit = np.flatnonzero((batch.total >= check.terms["rows"]) & (share > check.terms["share"]))
-    return [Finding(int(d), check, float(share[d]), int(batch.total[d]), zh(int(d)), en(int(d))) for d in hit]
 
 
 def mostly_bad(batch: Batch, check: DeliveryCheck) -> list[Finding]:
@@ -34,42 +19,37 @@ def mostly_bad(batch: Batch, check: DeliveryCheck) -> list[Finding]:
     elsewhere = batch.rejected(check.terms["of_reader"])
     bad = np.bincount(batch.delivery[failing], minlength=batch.n) + elsewhere
     total = np.bincount(batch.delivery[~ignored], minlength=batch.n) + elsewhere
-    share = bad / np.maximum(total, 1)
-    hit = np.flatnonzero((total >= check.terms["rows"]) & (share > check.terms["share"]))
-    return [
-        Finding(
-            int(d),
-            check,
-            float(share[d]),
-            int(total[d]),
-            f"不合格的占 {share[d]:.1%}（{total[d]} 个值，上限 {check.terms['share']:.0%}）",
-            f"{share[d]:.1%} of {total[d]} values fail (at most {check.terms['share']:.0%})",
-        )
-        for d in hit
-    ]
+    most = check.terms["share"]
+    return above_share(
+        check,
+        bad,
+        total,
+        lambda d, share: f"不合格的占 {share:.1%}（{total[d]} 个值，上限 {most:.0%}）",
+        lambda d, share: f"{share:.1%} of {total[d]} values fail (at most {most:.0%})",
+    )
 
 
 def no_range(batch: Batch, check: DeliveryCheck) -> list[Finding]:
     """Find deliveries with values that no physical range is stated for."""
     without = np.bincount(batch.delivery[~batch.ranged], minlength=batch.n)
-    return _counted(
-        batch,
+    return above_share(
         check,
         without,
-        lambda d: f"{without[d]} 个值没有量程可判",
-        lambda d: f"{without[d]} values have no range to be judged by",
+        batch.total,
+        lambda d, _: f"{without[d]} 个值没有量程可判",
+        lambda d, _: f"{without[d]} values have no range to be judged by",
     )
 
 
 def repeated_keys(batch: Batch, check: DeliveryCheck) -> list[Finding]:
     """Find deliveries that state one site, parameter, period and time more than once."""
     repeats = np.bincount(batch.delivery[batch.repeats], minlength=batch.n)
-    return _counted(
-        batch,
+    return above_share(
         check,
         repeats,
-        lambda d: f"{batch.total[d]} 个值中 {repeats[d]} 个是重复的",
-        lambda d: f"{repeats[d]} of {batch.total[d]} values say again what was said for their key",
+        batch.total,
+        lambda d, _: f"{batch.total[d]} 个值中 {repeats[d]} 个是重复的",
+        lambda d, _: f"{repeats[d]} of {batch.total[d]} values say again what was said for their key",
     )
 
 
@@ -87,12 +67,12 @@ def mixed_order(batch: Batch, check: DeliveryCheck) -> list[Finding]:
     forwards = np.bincount(delivery[together & (time[1:] > time[:-1])], minlength=batch.n)
     backwards = np.bincount(delivery[together & (time[1:] < time[:-1])], minlength=batch.n)
     astray = np.minimum(forwards, backwards)
-    return _counted(
-        batch,
+    return above_share(
         check,
         astray,
-        lambda d: f"时间顺序有 {astray[d]} 处折返",
-        lambda d: f"the times turn around {astray[d]} times",
+        batch.total,
+        lambda d, _: f"时间顺序有 {astray[d]} 处折返",
+        lambda d, _: f"the times turn around {astray[d]} times",
     )
 
 
@@ -102,17 +82,15 @@ def incomplete(batch: Batch, check: DeliveryCheck) -> list[Finding]:
     filled = batch.total / np.maximum(cells, 1)
     least = check.terms["usual"] * check.terms["least"]
     hit = np.flatnonzero((cells >= check.terms["rows"]) & (filled < least))
-    return [
-        Finding(
-            int(d),
-            check,
-            float(filled[d]),
-            int(cells[d]),
-            f"{cells[d]} 个单元格中只有 {filled[d]:.1%} 有可用数值（通常约 {check.terms['usual']:.0%}）",
-            f"only {filled[d]:.1%} of {cells[d]} cells hold a value (usually about {check.terms['usual']:.0%})",
-        )
-        for d in hit
-    ]
+    usual = check.terms["usual"]
+    return told(
+        check,
+        hit,
+        filled,
+        cells,
+        lambda d, share: f"{cells[d]} 个单元格中只有 {share:.1%} 有可用数值（通常约 {usual:.0%}）",
+        lambda d, share: f"only {share:.1%} of {cells[d]} cells hold a value (usually about {usual:.0%})",
+    )
 
 
 def volume(batch: Batch, check: DeliveryCheck) -> list[Finding]:
@@ -173,12 +151,12 @@ def ahead(batch: Batch, check: DeliveryCheck) -> list[Finding]:
     late: Truths = np.greater(batch.observed_at, limit[batch.delivery])
     late &= batch.coded([""])
     count = np.bincount(batch.delivery[late], minlength=batch.n)
-    return _counted(
-        batch,
+    return above_share(
         check,
         count,
-        lambda d: f"{count[d]} 个值的监测时间晚于发布时间 {batch.facts[d].issued_at:%Y-%m-%d %H:%M}",
-        lambda d: (
+        batch.total,
+        lambda d, _: f"{count[d]} 个值的监测时间晚于发布时间 {batch.facts[d].issued_at:%Y-%m-%d %H:%M}",
+        lambda d, _: (
             f"{count[d]} values are of a time after {batch.facts[d].issued_at:%Y-%m-%d %H:%M}, when it was issued"
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from quality.batch import Batch, Finding, Floats, Integers, Truths
+from quality.batch import Batch, Finding, Floats, Integers, Truths, above_share, told
 from quality.class_limits import ClassLimits, class_limits
 from quality.suites import DeliveryCheck
 
@@ -30,21 +30,18 @@ def mostly_greater(batch: Batch, check: DeliveryCheck) -> list[Finding]:
     delivery = batch.delivery[rows]
     turned = (pairs["value_x"] > pairs["value_y"]).to_numpy()
     total = np.bincount(delivery, minlength=batch.n)
-    share = np.bincount(delivery, weights=turned, minlength=batch.n) / np.maximum(total, 1)
     sites = _sites(batch, rows) if check.terms["sites"] > 1 else total
-    enough = (total >= check.terms["rows"]) & (sites >= check.terms["sites"])
-    hit = np.flatnonzero(enough & (share > check.terms["share"]))
-    return [
-        Finding(
-            int(d),
-            check,
-            float(share[d]),
-            int(total[d]),
-            f"{greater} 大于 {lesser} 的占 {share[d]:.1%}（{total[d]} 对，上限 {check.terms['share']:.0%}）",
-            f"{greater} exceeds {lesser} in {share[d]:.1%} of {total[d]} pairs (at most {check.terms['share']:.0%})",
-        )
-        for d in hit
-    ]
+    most = check.terms["share"]
+    return above_share(
+        check,
+        np.bincount(delivery[turned], minlength=batch.n),
+        total,
+        lambda d, share: f"{greater} 大于 {lesser} 的占 {share:.1%}（{total[d]} 对，上限 {most:.0%}）",
+        lambda d, share: (
+            f"{greater} exceeds {lesser} in {share:.1%} of {total[d]} pairs (at most {most:.0%})"
+        ),
+        enough=sites >= check.terms["sites"],
+    )
 
 
 def median_outside(batch: Batch, check: DeliveryCheck) -> list[Finding]:
@@ -54,22 +51,23 @@ def median_outside(batch: Batch, check: DeliveryCheck) -> list[Finding]:
     if not len(rows):
         return []
     values = pd.Series(batch.value[rows]).groupby(batch.delivery[rows])
-    found = values.median()
-    size = values.size()
-    sites = _sites(batch, rows)[found.index] if check.terms["sites"] > 1 else size.to_numpy()
+    every = range(batch.n)
+    found = values.median().reindex(every).to_numpy()
+    size = values.size().reindex(every, fill_value=0).to_numpy()
+    sites = _sites(batch, rows) if check.terms["sites"] > 1 else size
+    # a delivery without any has no median, and no comparison with that holds
     outside = (found < low) | (found > high)
-    hit = outside & (size >= check.terms["rows"]) & (sites >= check.terms["sites"])
-    return [
-        Finding(
-            int(d),
-            check,
-            float(median),
-            int(size),
-            f"{parameter} 的中位数为 {median:g}（{size} 个值，应在 {low:g}–{high:g}）",
-            f"the median of {parameter} is {median:g} ({size} values, expected {low:g} to {high:g})",
-        )
-        for d, median, size in zip(found.index[hit], found[hit], size[hit], strict=True)
-    ]
+    enough = (size >= check.terms["rows"]) & (sites >= check.terms["sites"])
+    return told(
+        check,
+        np.flatnonzero(outside & enough),
+        found,
+        size,
+        lambda d, median: f"{parameter} 的中位数为 {median:g}（{size[d]} 个值，应在 {low:g}–{high:g}）",
+        lambda d, median: (
+            f"the median of {parameter} is {median:g} ({size[d]} values, expected {low:g} to {high:g})"
+        ),
+    )
 
 
 def _highest(values: Floats, start: Integers, end: Integers) -> Floats:
@@ -137,19 +135,14 @@ def _shares(
 ) -> list[Finding]:
     total = np.bincount(delivery, minlength=batch.n)
     bad = np.bincount(delivery[failing], minlength=batch.n)
-    share = bad / np.maximum(total, 1)
-    hit = np.flatnonzero((total >= check.terms["rows"]) & (share > check.terms["share"]))
-    return [
-        Finding(
-            int(d),
-            check,
-            float(share[d]),
-            int(total[d]),
-            f"{zh}：{total[d]} 个中 {bad[d]} 个（{share[d]:.1%}，上限 {check.terms['share']:.0%}）",
-            f"{en}: {bad[d]} of {total[d]} ({share[d]:.1%}, at most {check.terms['share']:.0%})",
-        )
-        for d in hit
-    ]
+    most = check.terms["share"]
+    return above_share(
+        check,
+        bad,
+        total,
+        lambda d, share: f"{zh}：{total[d]} 个中 {bad[d]} 个（{share:.1%}，上限 {most:.0%}）",
+        lambda d, share: f"{en}: {bad[d]} of {total[d]} ({share:.1%}, at most {most:.0%})",
+    )
 
 
 def _worst(
