@@ -19,7 +19,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 
 from vocabulary.clock import now_utc
 
-Purpose = Literal["acknowledge", "silence"]
+Purpose = Literal["view", "acknowledge", "silence"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 #: environment variable (or Prefect block) with the secret; several, separated by commas: the last one signs

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from alerts.record import message_key
+from alerts.queueing import message_key
 from vocabulary.clock import wall_time
 from warehouse.schema import episode_steps, episodes, outbox
 

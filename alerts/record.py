@@ -22,9 +22,10 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, insert, or_, 
 
 from alerts.evidence import Factor, choose_evidence, evidence_json, limit_text
 from alerts.messages import Facts, Place, write_message, write_summary
+from alerts.queueing import message_key, queue_messages
 from alerts.rules import Rule
 from alerts.steps import HISTORY, QUEUED, REPLACED, SYSTEM, Advance, Condition, Step, advance
-from warehouse.schema import episode_steps, episodes, outbox
+from warehouse.schema import episode_steps, episodes
 
 _COMPARED = ("level", "state", "until", "class", "limit", "evidence", "message_zh", "message_en", "history")
 
@@ -147,13 +148,8 @@ def record_episodes(
         for item in left:
             place = places.get(subject, Place(subject, "", run.district_name, None))
             messages += _annul(run, item, place, counts)
-    counts["queued"] = _queue(connection, messages)
+    counts["queued"] = queue_messages(connection, messages)
     return Recorded(**counts)
-
-
-def message_key(rule: str, district: str, subject: str, since: dt.datetime, step: str, channel: str) -> str:
-    """Return the key under which a message leaves once: rule, district, subject, since, step, channel."""
-    return f"{rule}:{district}:{subject}:{since:%Y%m%d%H%M}:{step}:{channel}"
 
 
 def untold_since(
@@ -334,19 +330,6 @@ def _messages(run: _Run, after: Advance, place: Place, facts: Facts, subject: st
             }
         )
     return rows
-
-
-def _queue(connection: Connection, messages: list[dict[str, Any]]) -> int:
-    """Put messages into the outbox, in order; a key that stands there already is not put again."""
-    if not messages:
-        return 0
-    keys = [message["idempotency_key"] for message in messages]
-    known = select(outbox.c.idempotency_key).where(outbox.c.idempotency_key.in_(keys))
-    there = set(connection.execute(known).scalars())
-    fresh = [message for message in messages if message["idempotency_key"] not in there]
-    if fresh:
-        connection.execute(insert(outbox), fresh)
-    return len(fresh)
 
 
 def _change(run: _Run, number: int, values: dict[str, Any]) -> None:

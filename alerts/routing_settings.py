@@ -141,8 +141,15 @@ class Quiet(Checked):
         return self
 
 
+class Reach(Checked):
+    """The sections of a river in the order in which the water passes them: who lies upstream of whom."""
+
+    river: Name
+    sections: Annotated[tuple[Name, ...], Field(min_length=2)]
+
+
 class RoutingText(Checked):
-    """The tables of an `alerts.toml` that say who is told, as they stand in the file."""
+    """The tables of an `alerts.toml` that say who is told and what lies around, as they stand in the file."""
 
     channel: tuple[ChannelSettings, ...] = ()
     person: tuple[Person, ...] = ()
@@ -150,6 +157,7 @@ class RoutingText(Checked):
     rota: tuple[Rota, ...] = ()
     route: tuple[Route, ...] = ()
     quiet: tuple[Quiet, ...] = ()
+    reach: tuple[Reach, ...] = ()
 
 
 class Routing(RoutingText):

@@ -19,7 +19,7 @@ from alerts.episodes import find_episodes
 from alerts.evidence import choose_evidence, evidence_json, limit_text
 from alerts.messages import Facts, Place, write_summary
 from alerts.query import describe_episode, missing
-from alerts.record import message_key
+from alerts.queueing import message_key
 from alerts.rules import Rule
 from flows.alert import samples_and_evidence, settings_of
 from flows.evaluate import registry_of, sections_frame

@@ -12,7 +12,8 @@ from sqlalchemy import Engine, func, select, update
 
 from alerts.episodes import find_episodes
 from alerts.evidence import EVIDENCE_COLUMNS, EvidenceError
-from alerts.record import Recorded, message_key, record_episodes
+from alerts.queueing import message_key
+from alerts.record import Recorded, record_episodes
 from alerts.rules import Rule
 from warehouse.schema import episode_steps, episodes, outbox
 
