@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 from flows.answers import indicators as indicator_records
 from flows.evaluate import Evaluated, registry_of, scope_of
 from flows.feeders import Fed, fed_facts, fed_sites, recall_fed, with_returned
+from flows.outlook import outlooks
 from flows.run import Run
 from indicators.plan import evaluate_plan
 from indicators.plan_facts import (
@@ -21,6 +22,7 @@ from indicators.plan_facts import (
     pm2_5_mean,
     section_facts,
 )
+from indicators.plan_outlook import with_outlooks
 from indicators.plan_targets import with_documents
 from indicators.registry import Registry
 from vocabulary.clock import now_utc
@@ -56,6 +58,9 @@ def record_indicators(connection: Connection, run: Run, district: District, done
         for year in sorted(judged):
             facts = plan_facts(connection, district, registry, plan, year, run, fed)
             found = evaluate_plan(plan, facts, year=year, as_of_day=run.run_date)
+            expected = outlooks(connection, district, registry, plan, year, run.run_date)
+            statistics = {item.number: item.feeder.statistic for item in plan.indicator}
+            found = with_outlooks(found, statistics, expected)
             left_out = _left_out(connection, district, plan, year)
             rows.append(found.assign(district=district.key, left_out=found["indicator"].map(left_out)))
         periods = [str(year) for year in sorted(judged | (on_record - wanted))]

@@ -10,12 +10,20 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from indicators.plan_budget import amount_left, bad_days_left, mean_to_keep
+from indicators.plan_budget import (
+    STILL,
+    amount_left,
+    bad_days_left,
+    gap,
+    mean_to_keep,
+    members_to_spare,
+    members_to_turn,
+)
 from indicators.plan_facts import GOOD_DAY_RATIO, PM2_5_MEAN, is_cumulative, plain
 from vocabulary.plan import Baseline, Indicator, Plan, Target
 from vocabulary.rounding import round_half_even
@@ -380,7 +388,31 @@ def _remaining(indicator: Indicator, fact: _Fact, wanted: float, when: _Year) ->
         return f"今年最多还可有 {left} 天超标 / at most {left} more days above 100 this year", True
     if statistic == PM2_5_MEAN:
         return _mean_left(indicator, fact, wanted, when)
-    return "", True
+    return "" if when.closed else _figure_left(indicator, fact, wanted), True
+
+
+def _figure_left(indicator: Indicator, fact: _Fact, wanted: float) -> str:
+    """Return how many members of a share, or how much of a figure, must still change."""
+    if indicator.better not in ("lower", "higher"):
+        return ""
+    if fact.denominator > 0 and indicator.unit == _PERCENT:
+        return _members_left(indicator, fact, wanted)
+    short = gap(fact.value, wanted, indicator.decimals, "lower" if indicator.better == "lower" else "higher")
+    shown = f"{short:.{indicator.decimals}f} {indicator.unit}"
+    word, english = ("降", "fall") if indicator.better == "lower" else ("升", "rise")
+    return f"{STILL}{word} {shown} / must {english} by {shown}" if short > 0 else ""
+
+
+def _members_left(indicator: Indicator, fact: _Fact, wanted: float) -> str:
+    """Return how many sections, waters or points of a share must turn, or still may."""
+    counts = int(fact.numerator), int(fact.denominator)
+    better: Literal["lower", "higher"] = "lower" if indicator.better == "lower" else "higher"
+    turn = members_to_turn(*counts, wanted, indicator.decimals, better)
+    away = ("脱离", "leave") if better == "lower" else ("达到", "reach the classes")
+    if turn:
+        return f"{STILL} {turn} 个{away[0]} / {turn} must {away[1]}"
+    spare = members_to_spare(*counts, wanted, indicator.decimals, better)
+    return f"最多还可有 {spare} 个变差 / at most {spare} may turn worse"
 
 
 def _mean_left(indicator: Indicator, fact: _Fact, wanted: float, when: _Year) -> tuple[str, bool]:
