@@ -1,4 +1,4 @@
-"""Where messages leave: the terminal, a file of JSON lines, and any address that `apprise` knows."""
+"""Where messages leave: the terminal, a file of JSON lines, any address that `apprise` knows, a signed webhook."""
 
 from __future__ import annotations
 
@@ -7,32 +7,28 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
 import apprise
 import typer
 
+from alerts.outgoing import ChannelError, Outgoing
 from alerts.routing_settings import ChannelSettings
 from alerts.rules import AlertSettings
+from alerts.webhook import WebhookChannel
+
+__all__ = [
+    "AppriseChannel",
+    "Channel",
+    "ChannelError",
+    "ConsoleChannel",
+    "FileChannel",
+    "Outgoing",
+    "build_channels",
+]
 
 _ADDRESS = re.compile(r"\S+://\S+")
-
-
-class ChannelError(Exception):
-    """A channel did not take a message; the message is kept and tried again."""
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """One message as it leaves; `key` is the same however often it is tried."""
-
-    key: str
-    district: str
-    subject: str
-    title: str
-    body: str
 
 
 class Channel(Protocol):
@@ -127,11 +123,16 @@ class AppriseChannel:
         name = self.settings.url_env
         address = self._environ.get(name, "").strip()
         if not address:
-            raise ChannelError(f"channel {self.settings.key}: environment variable {name} is not set")
+            raise ChannelError(
+                f"channel {self.settings.key}: environment variable {name} is not set", maybe_taken=False
+            )
         service = apprise.Apprise()
         with apprise.LogCapture(level=apprise.logging.WARNING, fmt="%(message)s") as log:
             if not service.add(address):
-                raise ChannelError(f"channel {self.settings.key}: {name} holds no address that apprise knows")
+                raise ChannelError(
+                    f"channel {self.settings.key}: {name} holds no address that apprise knows",
+                    maybe_taken=False,
+                )
             taken = service.notify(body=message.body, title=message.title, body_format=self.settings.markup)
             said = log.getvalue().strip()
         if not taken:
@@ -158,7 +159,7 @@ def build_channels(
     stream
         Where the console channel writes; standard output if None.
     environ
-        Where apprise addresses are read; the process environment if None.
+        Where addresses and secrets are read; the process environment if None.
     """
     made: dict[str, Channel] = {}
     for channel in settings.channels:
@@ -166,6 +167,8 @@ def build_channels(
             made[channel.key] = ConsoleChannel(channel, stream)
         elif channel.kind == "file":
             made[channel.key] = FileChannel(channel, home / "messages" / f"{channel.key}.jsonl")
+        elif channel.kind == "webhook":
+            made[channel.key] = WebhookChannel(channel, environ)
         else:
             made[channel.key] = AppriseChannel(channel, environ)
     return made

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from urllib.parse import urlsplit
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from vocabulary.clock import now_utc
+
+_LOG = logging.getLogger(__name__)
 
 Purpose = Literal["view", "acknowledge", "silence"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
@@ -139,3 +142,15 @@ def links_of(environ: Mapping[str, str] | None = None) -> Links | None:
     if not hours.isdecimal():
         raise LinkError(f"{HOURS}: expected a number of hours, got {hours!r}")
     return Links(address, secrets, int(hours))
+
+
+def usable_links(environ: Mapping[str, str] | None = None) -> Links | None:
+    """Return the machine's links for messages: a setting that cannot be used is said in the log, and none is made.
+
+    An alert must leave although its link cannot be made; `ecoplan serve` refuses to start with such a setting.
+    """
+    try:
+        return links_of(environ)
+    except LinkError as error:
+        _LOG.warning("消息不带链接 / messages carry no links: %s", error)
+        return None

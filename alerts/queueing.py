@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, insert, select
 
-from alerts.links import Links, links_of
+from alerts.links import Links, usable_links
 from alerts.messages import Beside, Facts, Place, family_of, write_message
 from alerts.routing import addressees, held_until
 from alerts.rules import AlertSettings, Rule
@@ -75,7 +75,7 @@ def queue_step(
     meant = addressees(settings.routing, rule.id, step, wall_time(at), _told(connection, number))
     if not meant:
         return 0
-    links = links_of() if links is None else links
+    links = usable_links() if links is None else links
     beside = Beside(episode_id=number)
     if family_of(rule.kind) == "section":
         beside = replace(beside, trends=trends(connection, episode["district"], episode["subject"], facts))

@@ -65,6 +65,9 @@ class ChannelSettings(Checked):
             raise ValueError("secret_env: expected for kind 'webhook' and for no other kind")
         if self.digest_from == 1:
             raise ValueError("digest_from: expected 2 or more, or 0 for never")
+        if self.most_per_hour and not self.digest_from:
+            # else a red one could wait behind others for hours
+            raise ValueError("digest_from: expected with most_per_hour, for what is more than an hour takes")
         return self
 
 
