@@ -20,6 +20,8 @@ from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
+import cli_backfill
+import cli_explain
 import cli_export
 import cli_listen
 import cli_quality
@@ -31,8 +33,9 @@ from alerts.query import EpisodeNotFoundError, list_episodes, show_episode
 from alerts.rules import AlertRulesError
 from flows import answers, answers_air, answers_emissions
 from flows.answers_alerts import list_episodes_as_of, show_episode_as_of
+from flows.explain import ExplainError
 from flows.gather import OneOffError, files_of
-from flows.night import fill_back, load_files, night
+from flows.night import load_files, night
 from flows.proof import prove
 from flows.run import DONE, FAILED, FINDINGS, REFUSED, USAGE, Run, UnknownDistrictError, chosen_districts
 from flows.settings import Settings
@@ -54,11 +57,13 @@ alerts_app = typer.Typer(no_args_is_help=True, help="预警事件 / episodes")
 standards_app = typer.Typer(no_args_is_help=True, help="标准 / standards")
 cli_warehouse.register(app)
 cli_export.register(app)
+cli_explain.register(app)
 cli_sniff.register(app)
 cli_quality.register(app)
 cli_quarantine.register(app)
 cli_listen.register(app)
 cli_watch.register(app)
+cli_backfill.register(app)
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(standards_app, name="standards")
 
@@ -79,6 +84,7 @@ _USAGE_ERRORS = (
     DistrictError,
     AlertRulesError,
     EpisodeNotFoundError,
+    ExplainError,
     AppealError,
     NoStandardError,
     StandardFileError,
@@ -136,43 +142,6 @@ def nightly(
         )
 
     _run("nightly", parameters, plainly, plain or dry_run)
-
-
-@app.command()
-def backfill(
-    from_: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="首日 / first day")],
-    to: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="末日 / last day")],
-    district: Districts = None,
-    source: Annotated[str | None, typer.Option(help="来源 / source key")] = None,
-    only_missing: Annotated[
-        bool, typer.Option("--only-missing", help="只补缺失 / only what is missing")
-    ] = False,
-    notify: Annotated[bool, typer.Option("--notify", help="照常发送预警 / send alerts")] = False,
-    dry_run: DryRun = False,
-    plain: Plain = False,
-) -> None:
-    """补录任意日期范围，不惊动任何人 / backfill a range of days, waking nobody."""
-    if to < from_:
-        raise typer.BadParameter(
-            f"末日 {to:%Y-%m-%d} 早于首日 {from_:%Y-%m-%d} / the last day is before the first"
-        )
-    flow = {"first": from_.date(), "last": to.date(), "district": district, "source": source}
-    same = {"only_missing": only_missing, "notify": notify, "dry_run": dry_run}
-
-    def plainly(tell: Callable[[str], None]) -> tuple[Run, int]:
-        return fill_back(
-            Settings(),
-            first=from_.date(),
-            last=to.date(),
-            districts=district,
-            source=source,
-            only_missing=only_missing,
-            notify=notify,
-            dry_run=dry_run,
-            tell=tell,
-        )
-
-    _run("backfill", {**flow, **same}, plainly, plain or dry_run)
 
 
 def _run(name: str, parameters: dict[str, Any], plainly: Callable[..., tuple[Run, int]], plain: bool) -> None:

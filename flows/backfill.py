@@ -9,7 +9,7 @@ from prefect import State, flow
 
 from flows.night import fill_back
 from flows.settings import Settings
-from flows.shell import as_tasks, conclude, listener, run_name
+from flows.shell import TaskCrew, as_tasks, conclude, listener, progress_kept, run_name
 
 
 @flow(name="backfill", flow_run_name=run_name("backfill", "first", "last"), persist_result=False)
@@ -49,5 +49,7 @@ def backfill(
         dry_run=dry_run,
         tell=listener(),
         do=as_tasks(settings),
+        crew=TaskCrew,
+        on_progress=progress_kept(),
     )
     return conclude(run, status)

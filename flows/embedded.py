@@ -17,6 +17,7 @@ from typing import Any
 
 from flows.run import Run, chosen_districts
 from flows.settings import Settings
+from flows.units import Progress
 
 #: what holds unless the environment says otherwise: nothing is sent to anybody, a slow machine has time
 #: (the first start migrates the server's database), and only trouble is told on the terminal
@@ -37,7 +38,13 @@ class FlowError(RuntimeError):
     """The flow ended before its run could be concluded, and left no exception of its own."""
 
 
-def run_flow(name: str, parameters: dict[str, Any], tell: Callable[[str], None]) -> tuple[Run, int]:
+def run_flow(
+    name: str,
+    parameters: dict[str, Any],
+    tell: Callable[[str], None],
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> tuple[Run, int]:
     """Run the flow called `name` and return its run and exit status.
 
     Parameters
@@ -48,6 +55,8 @@ def run_flow(name: str, parameters: dict[str, Any], tell: Callable[[str], None])
         The flow's parameters.
     tell
         Receives one line of progress.
+    on_progress
+        Is called after every unit of a backfill.
 
     Raises
     ------
@@ -62,21 +71,27 @@ def run_flow(name: str, parameters: dict[str, Any], tell: Callable[[str], None])
     chosen_districts(settings, parameters.get("district"))
     with _ending_in_order():
         flow = _prepared(name, settings)
-        return _carried_out(name, flow, parameters, tell)
+        return _carried_out(name, flow, parameters, tell, on_progress)
 
 
 def _carried_out(
-    name: str, flow: Any, parameters: dict[str, Any], tell: Callable[[str], None]
+    name: str,
+    flow: Any,
+    parameters: dict[str, Any],
+    tell: Callable[[str], None],
+    on_progress: Callable[[Progress], None] | None,
 ) -> tuple[Run, int]:
     """Run the flow; what ended it before its run was concluded is raised here."""
-    from flows.shell import LAST_RUN, LISTENER  # noqa: PLC0415  # Prefect takes seconds to import
+    from flows.shell import LAST_RUN, LISTENER, PROGRESS  # noqa: PLC0415  # Prefect takes seconds to import
 
     token = LISTENER.set(tell)
+    watching = PROGRESS.set(on_progress)
     LAST_RUN.pop(name, None)
     try:
         state = flow(**parameters, return_state=True)
     finally:
         LISTENER.reset(token)
+        PROGRESS.reset(watching)
     run = LAST_RUN.pop(name, None)
     if run is None:
         state.result(raise_on_failure=True)

@@ -62,7 +62,18 @@ def batches(gathered: Gathered) -> Iterator[list[Pending]]:
 
 def ingest(run: Run, district: District, source: Source, batch: list[Pending], report: SourceReport) -> None:
     """Read, judge and load a batch; what is refused is written to the ledger with its reason."""
-    found = examine(run, district, source, batch)
+    settle(run, district, source, batch, examine(run, district, source, batch), report)
+
+
+def settle(
+    run: Run,
+    district: District,
+    source: Source,
+    batch: list[Pending],
+    found: Examined,
+    report: SourceReport,
+) -> None:
+    """Load what was examined in one transaction; a dry run only reports what it would load."""
     units, judged, away = found.units, found.judged, found.away
     report.findings += found.problems
     _tell(report, judged)
@@ -79,13 +90,7 @@ def ingest(run: Run, district: District, source: Source, batch: list[Pending], r
         loaded = load_batch(connection, units, accepted, away, now=now_utc())
     balances: list[dict[str, Any]] = loaded.balance.to_dict("records")
     for unit, balance in zip(units, balances, strict=True):
-        _say(report, unit)
-        counts = {name: int(balance[name]) for name in COUNTS}
-        report.add(
-            {"name": unit.name, "sha256": unit.sha256, "state": unit.state, "code": unit.code, **counts}
-        )
-        report.loaded += unit.state == "loaded"
-        report.refused += unit.state == "refused"
+        _enter(report, unit, {name: int(balance[name]) for name in COUNTS})
 
 
 def _judged(
@@ -209,11 +214,15 @@ def _without(
     return [units[place] for place in kept], rest
 
 
-def _say(report: SourceReport, unit: Unit) -> None:
+def _enter(report: SourceReport, unit: Unit, counts: dict[str, int]) -> None:
+    """Put a delivery into the report with its counts; one that is refused is a finding."""
     if unit.state == "refused":
         report.findings.append(
             f"{unit.name}: 拒收（{unit.code}）{unit.detail_zh} / refused: {unit.detail_en}"
         )
+    report.add({"name": unit.name, "sha256": unit.sha256, "state": unit.state, "code": unit.code, **counts})
+    report.loaded += unit.state == "loaded"
+    report.refused += unit.state == "refused"
 
 
 def _expect(report: SourceReport, units: list[Unit], judged: Judgement, away: pd.DataFrame) -> None:
@@ -221,15 +230,10 @@ def _expect(report: SourceReport, units: list[Unit], judged: Judgement, away: pd
     accepted = judged.accepted["delivery"].value_counts()
     turned_away = away.groupby("delivery")["cells"].sum()
     for place, unit in enumerate(units):
-        _say(report, unit)
         counts = dict.fromkeys(COUNTS, 0) | {
             "cells_in": unit.cells_in,
             "new": int(accepted.get(place, 0)),
             "quarantined": int(turned_away.get(place, 0)),
             "blank": unit.blank,
         }
-        report.add(
-            {"name": unit.name, "sha256": unit.sha256, "state": unit.state, "code": unit.code, **counts}
-        )
-        report.loaded += unit.state == "loaded"
-        report.refused += unit.state == "refused"
+        _enter(report, unit, counts)

@@ -6,12 +6,20 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from flows.gather import OneOffError, Window, one_off
+from sqlalchemy import Connection, select
+
+from flows.backfill_turned import what_turned
+from flows.crew import Crew, check_runner, plain_crew
+from flows.gather import OneOffError, Window, gather, one_off
 from flows.heartbeat import Heart, Ping
+from flows.rulebook import judgement, last_judged
 from flows.run import FAILED, Run, close_run, open_run
 from flows.settings import Settings
-from flows.way import Do, Wish, plainly, walk
+from flows.units import Filling, Progress
+from flows.way import Do, Load, Wish, plainly, walk
+from vocabulary.clock import now_utc
 from warehouse.load import mark_range
+from warehouse.schema import stale_days
 from warehouse.snapshot import publish_snapshot
 
 
@@ -58,12 +66,22 @@ def fill_back(
     dry_run: bool = False,
     tell: Callable[[str], None] = lambda _line: None,
     do: Do = plainly,
+    crew: Callable[[Settings], Crew] = plain_crew,
+    on_progress: Callable[[Progress], None] = lambda _progress: None,
 ) -> tuple[Run, int]:
-    """Load and evaluate a range of days; silent unless `notify`.
+    """Load and evaluate a range of days unit by unit; silent unless `notify`.
 
-    Without `only_missing` the days of the range are recomputed even where nothing new came in.
+    Without `only_missing` the days of the range are recomputed even where nothing new came in. `crew` makes
+    who reads and judges; `on_progress` is called after every unit.
+
+    Raises
+    ------
+    flows.crew.RunnerError
+        Before anything is done, when the runner of the settings cannot serve this warehouse.
     """
+    check_runner(settings)
     run = open_run(settings, "backfill", districts=districts, source=source, dry_run=dry_run, tell=tell)
+    began = now_utc()
     if not only_missing and not dry_run:
         with run.warehouse.begin() as connection:
             for district in run.districts:
@@ -71,7 +89,50 @@ def fill_back(
                 end = datetime.combine(last + timedelta(days=1), datetime.min.time())
                 mark_range(connection, district, start, end)
     wish = Wish(window=Window(first, last), source=source, silent=not notify)
-    return run, _finish(run, wish, do)
+    filling = Filling(crew, on_progress)
+
+    def closing() -> None:
+        with run.warehouse.read() as connection:
+            run.summary.turned = what_turned(connection, list(run.districts), began)
+
+    return run, _finish(run, wish, do, load=filling, closing=closing)
+
+
+def nothing_missing(
+    settings: Settings, *, first: date, last: date, districts: list[str] | None, source: str | None
+) -> bool:
+    """Tell, without a run, that a backfill of what is missing would do nothing.
+
+    True when every export in the folders of the range is in the ledger, nothing waits to be recomputed and the
+    rules are those the rows were judged by. A source behind an address can only be asked by a run.
+    """
+    run = open_run(settings, "backfill", districts=districts, source=source, dry_run=True)
+    if not run.warehouse.exists():
+        return False
+    with run.warehouse.read() as connection:
+        if pending_work(connection, run):
+            return False
+    for district in run.districts.values():
+        for item in district.sources:
+            if source not in (None, item.key):
+                continue
+            if item.remote:
+                return False
+            gathered = gather(run, district, item, Window(first, last))
+            if gathered.pending or gathered.failures:
+                return False
+    return True
+
+
+def pending_work(connection: Connection, run: Run) -> bool:
+    """Tell whether days of the run's districts wait to be recomputed, or were judged by other rules."""
+    waiting = select(stale_days.c.day).where(stale_days.c.district.in_(list(run.districts))).limit(1)
+    if connection.execute(waiting).first() is not None:
+        return True
+    return any(
+        last_judged(connection, key) != judgement(district, run.run_date)
+        for key, district in run.districts.items()
+    )
 
 
 def load_files(
@@ -104,13 +165,23 @@ def load_files(
     return run, _finish(run, wish, plainly)
 
 
-def _finish(run: Run, wish: Wish, do: Do, heart: Heart | None = None) -> int:
+def _finish(
+    run: Run,
+    wish: Wish,
+    do: Do,
+    heart: Heart | None = None,
+    *,
+    load: Load | None = None,
+    closing: Callable[[], None] = lambda: None,
+) -> int:
     """Walk the way and close the run, whatever happens on it; a heart beats meanwhile."""
     if heart is not None:
         heart.begin()
         do = heart.around(do)
     try:
-        walk(run, wish, do)
+        walk(run, wish, do, load)
+        if not run.dry_run:
+            closing()
     except BaseException as error:
         run.summary.failures.append(f"{type(error).__name__}: {error}")
         run.summary.exit_status = FAILED

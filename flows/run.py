@@ -71,6 +71,9 @@ class Summary:
     findings: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     places: dict[str, str] = field(default_factory=dict)
+    #: a backfill's units of work, and what its evaluation turned
+    units: list[dict[str, Any]] = field(default_factory=list)
+    turned: list[dict[str, Any]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as plain data."""

@@ -39,6 +39,15 @@ class Settings(BaseSettings):
     watch: Path = Field(
         default=ROOT / "flows" / "data" / "watch.toml", description="by when nights must begin and end"
     )
+    runner: Literal["threads", "dask"] = Field(
+        default="threads", description="who reads and judges the units of a backfill"
+    )
+    workers: int = Field(
+        default_factory=lambda: min(4, os.cpu_count() or 1),
+        ge=1,
+        description="units that are read and judged at a time",
+    )
+    dask_address: str = Field(default="", description="scheduler of a Dask cluster; none: one of our own")
     pull_timeout: float = Field(default=30.0, description="seconds for one HTTP answer")
 
     def warehouse_url(self) -> str:

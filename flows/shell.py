@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
-from prefect import State, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
+from prefect import State, allow_failure, get_run_logger, task
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    update_progress_artifact,
+)
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
+from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.crew import Handle, check_runner, dask_distributed
 from flows.run import DONE, FAILED, Run
 from flows.settings import Settings
+from flows.units import Progress
 from reports.summary import summary_markdown
 
 #: who listens to progress in this process (the terminal); without one it goes to the flow run's log
 LISTENER: ContextVar[Callable[[str], None] | None] = ContextVar("LISTENER", default=None)
+
+#: who is called after every unit of a backfill in this process
+PROGRESS: ContextVar[Callable[[Progress], None] | None] = ContextVar("PROGRESS", default=None)
 
 #: the run each flow concluded last in this process, for the command line that started it
 LAST_RUN: dict[str, Run] = {}
 
 #: name of the completed state of a run that found something for a person
 FINDINGS_STATE = "Findings"
+
+#: seconds between two updates of a progress artifact
+_ARTIFACT_SECONDS = 2.0
 
 #: a state's message is a line, the artifact and the summary file hold the rest
 _MESSAGE = 1000
@@ -70,6 +85,86 @@ def as_tasks(settings: Settings) -> Callable[..., Any]:
         return as_task(body)()
 
     return do
+
+
+class TaskCrew:
+    """Units of work as Prefect tasks, under the task runner of the settings: threads or a Dask cluster."""
+
+    def __init__(self, settings: Settings) -> None:
+        check_runner(settings)
+        self.local = settings.runner == "threads"
+        self.workers = settings.workers
+        self._runner: Any = self._made(settings)
+
+    @staticmethod
+    def _made(settings: Settings) -> Any:
+        if settings.runner == "threads":
+            return ThreadPoolTaskRunner(max_workers=settings.workers)
+        dask_distributed()
+        from prefect_dask.task_runners import DaskTaskRunner  # noqa: PLC0415  # an extra
+
+        if settings.dask_address:
+            return DaskTaskRunner(address=settings.dask_address)
+        return DaskTaskRunner(cluster_kwargs={"n_workers": settings.workers, "threads_per_worker": 1})
+
+    def __enter__(self) -> Self:
+        """Begin: threads or a cluster are made, or the cluster is reached."""
+        self._runner.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End what is being done in order; what waits is not begun."""
+        self._runner.__exit__(kind, error, trace)
+
+    def submit(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        *given: Any,
+        after: tuple[Any, ...] = (),
+        behind: tuple[Any, ...] = (),
+    ) -> Handle:
+        """Submit a function as a task; what it comes after is handed over as its only parameter."""
+
+        # a closure: Prefect need not look into, copy or hash what a step works on
+        def body(needed: tuple[Any, ...]) -> Any:
+            return function(*given, *needed)
+
+        as_task = task(
+            name=function.__name__,
+            task_run_name=name.replace("{", "(").replace("}", ")"),
+            cache_policy=NO_CACHE,
+            persist_result=False,
+        )(body)
+        waits = [allow_failure(handle) for handle in behind]
+        handle: Handle = self._runner.submit(as_task, parameters={"needed": after}, wait_for=waits)
+        return handle
+
+
+def progress_kept() -> Callable[[Progress], None]:
+    """Return who keeps the progress of a backfill: the run's progress artifact, and the terminal that listens."""
+    # in a flow without `async` the answer is there at once
+    artifact: Any = create_progress_artifact(0.0, key="ecoplan-backfill-progress", description="0")
+    listening = PROGRESS.get()
+    last = [0.0]
+
+    def keep(progress: Progress) -> None:
+        if listening is not None:
+            listening(progress)
+        # an answer of the server takes its time: not for every unit
+        now = time.monotonic()
+        if now - last[0] >= _ARTIFACT_SECONDS or progress.units_done == progress.units:
+            last[0] = now
+            update_progress_artifact(
+                artifact, progress=round(100 * progress.share, 1), description=progress.line()
+            )
+
+    return keep
 
 
 def conclude(run: Run, status: int) -> State[dict[str, Any]]:

@@ -53,16 +53,18 @@ class Wish:
     silent: bool = False
 
 
-def walk(run: Run, wish: Wish, do: Do = plainly) -> None:
+#: gathers and loads every source that is wished for
+Load = Callable[[Run, Wish, Do], None]
+
+
+def walk(run: Run, wish: Wish, do: Do = plainly, load: Load | None = None) -> None:
     """Walk the way for every district and source of the run; the summary says what happened.
 
-    A source that fails is reported and never stops the others.
+    A source that fails is reported and never stops the others. `load` is how sources are gathered and
+    loaded: none is one after another, `flows.units.Filling` side by side.
     """
     with _stage(run, "load"):
-        for district in run.districts.values():
-            for source in district.sources:
-                if wish.source in (None, source.key):
-                    _walk_source(run, district, source, wish, do)
+        (load or _one_after_another)(run, wish, do)
     if run.dry_run:
         return
     with _stage(run, "evaluate"):
@@ -72,6 +74,13 @@ def walk(run: Run, wish: Wish, do: Do = plainly) -> None:
         do("发送消息", send_messages, run)
     with _stage(run, "report"):
         do("发布报告", publish, run)
+
+
+def _one_after_another(run: Run, wish: Wish, do: Do) -> None:
+    for district in run.districts.values():
+        for source in district.sources:
+            if wish.source in (None, source.key):
+                _walk_source(run, district, source, wish, do)
 
 
 def _walk_source(run: Run, district: District, source: Source, wish: Wish, do: Do) -> None:

@@ -1,0 +1,147 @@
+"""`ecoplan backfill`: any range of days, unit by unit, with how far it is and how long it will still take."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from flows.crew import RunnerError
+from flows.night import fill_back, nothing_missing
+from flows.run import DONE, Run
+from flows.settings import Settings
+from flows.units import Progress
+from reports import terminal
+
+#: status of a command that Ctrl-C has ended, as shells give it
+INTERRUPTED = 130
+
+_UNITS = ("district", "source", "month", "part", "parts", "files", "bytes", "cells", "state")
+_TURNED = ("district", "kind", "group", "old", "new", "count")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's command to the command line."""
+    app.command()(backfill)
+
+
+def backfill(
+    from_: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="首日 / first day")],
+    to: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="末日 / last day")],
+    district: Annotated[list[str] | None, typer.Option("--district", help="区划 / district key")] = None,
+    source: Annotated[str | None, typer.Option(help="来源 / source key")] = None,
+    only_missing: Annotated[
+        bool, typer.Option("--only-missing", help="只补缺失 / only what is missing")
+    ] = False,
+    notify: Annotated[bool, typer.Option("--notify", help="照常发送预警 / send alerts")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="不写任何内容 / write nothing")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="不经 Prefect 直接运行 / without Prefect")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="结束时输出 JSON / print the units as JSON at the end")
+    ] = False,
+) -> None:
+    """补录任意日期范围，不惊动任何人；中断后再次运行即继续 / backfill a range of days, waking nobody."""
+    if to < from_:
+        raise typer.BadParameter(
+            f"末日 {to:%Y-%m-%d} 早于首日 {from_:%Y-%m-%d} / the last day is before the first"
+        )
+    settings = Settings()
+    span: dict[str, Any] = {"first": from_.date(), "last": to.date()}
+    console = Console(
+        width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False, stderr=as_json
+    )
+    if only_missing and not dry_run and nothing_missing(settings, **span, districts=district, source=source):
+        if as_json:
+            typer.echo("[]")
+        else:
+            console.print("没有缺失，无事可做 / nothing is missing, nothing to do", markup=False)
+        raise typer.Exit(DONE)
+    chosen: dict[str, Any] = {"source": source, "only_missing": only_missing, "notify": notify, "dry_run": dry_run}
+    try:
+        with _shown(console) as (tell, on_progress):
+            if plain or dry_run:
+                run, status = fill_back(
+                    settings, **span, **chosen, districts=district, tell=tell, on_progress=on_progress
+                )
+            else:
+                from flows.embedded import run_flow  # noqa: PLC0415  # Prefect takes seconds to import
+
+                run, status = run_flow(
+                    "backfill", {**span, **chosen, "district": district}, tell, on_progress=on_progress
+                )
+    except RunnerError as error:
+        raise typer.BadParameter(str(error), param_hint="ECOPLAN_RUNNER") from error
+    except KeyboardInterrupt:
+        console.print(
+            "已中断：已入库的单元都已保存，再次运行同一命令即从此处继续 / interrupted: what was loaded is kept, the same "
+            "command goes on from here",
+            markup=False,
+        )
+        raise typer.Exit(INTERRUPTED) from None
+    if as_json:
+        typer.echo(json.dumps(run.summary.units, ensure_ascii=False, indent=1))
+    else:
+        _end(console, run)
+    raise typer.Exit(status)
+
+
+@contextmanager
+def _shown(console: Console) -> Iterator[tuple[Callable[[str], None], Callable[[Progress], None]]]:
+    """Show progress: a bar at a terminal, a line a unit otherwise."""
+    if not console.is_terminal:
+        yield lambda line: console.print(line, style="dim", markup=False), lambda _progress: None
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        TextColumn("{task.percentage:>3.0f}%"),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}", markup=False),
+    )
+    with Bar(*columns, console=console, transient=False) as bar:
+        task = bar.add_task("收取 gathering", total=None, rate="", left="")
+
+        def on_progress(progress: Progress) -> None:
+            left = progress.seconds_left
+            bar.update(
+                task,
+                description=progress.unit or "读取 reading",
+                total=progress.units,
+                completed=progress.units_done,
+                rate=f"{progress.cells_per_second:,.0f} 单元格/s",
+                left="" if left is None else f"剩余 left {int(left) // 60}:{int(left) % 60:02d}",
+            )
+
+        yield lambda _line: None, on_progress
+
+
+def _end(console: Console, run: Run) -> None:
+    """Print the units, the run's end and what turned."""
+    summary = run.summary.as_dict()
+    if summary["units"] and run.dry_run:
+        terminal.show_records(
+            console,
+            summary["units"],
+            _UNITS,
+            title="将入库的单元 / units to load",
+            language=run.settings.language,
+        )
+    terminal.show_run(console, summary, language=run.settings.language)
+    if summary["turned"]:
+        terminal.show_records(
+            console,
+            summary["turned"],
+            _TURNED,
+            title="结论的变化 / what turned",
+            language=run.settings.language,
+        )
