@@ -31,8 +31,8 @@ def test_the_shipped_rule_is_two_in_a_row_or_one_beyond_twice_the_limit(district
         ("clear_after = 2", "clear_after = 2\nclear_afer = 3", r"rule\[1\]\.clear_afer"),
         ("clear_class = 5", "clear_class = 6", r"rule\[1\]: clear_class: expected below raise_class"),
         ('level = "red"', 'level = "purple"', r"rule\[1\]\.level"),
-        ('["console", "file"]', '["console", "phone"]', r"route\[1\]\.channels: no channel phone"),
-        ('rule = "section-worse', 'rule = "sections-worse', r"route\[1\]\.rule: no rule"),
+        ('["console", "file"]', '["console", "phone"]', r"role\[1\]\.channels: no channel phone"),
+        ('rule = "*"', 'rule = "sections-worse"', r"route\[1\]\.rule: no rule"),
         ('key = "file"', 'key = "console"', "channel.key: stands twice: console"),
         (
             'kind = "file"',
