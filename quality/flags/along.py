@@ -32,7 +32,7 @@ def judge_spike(points: Points, at: slice, rule: Spike) -> Codes:
     """
     value = points.value[at]
     verdict = np.full(len(value), Verdict.NOT_EVALUATED, dtype=np.int8)
-    near = np.diff(points.key[at]) <= points.at_most(rule.within)
+    near = points.near(at, rule.within)
     both = near[:-1] & near[1:]
     inner = verdict[1:-1]
     inner[both] = Verdict.GOOD
@@ -60,16 +60,15 @@ def judge_rate(points: Points, at: slice, rule: Rate, spikes: Bools) -> Codes:
     `spikes` tells which readings of the slice the spike test condemned: the way back from one of them says
     nothing of the reading that comes after it, which is not evaluated.
     """
-    value, key = points.value[at], points.key[at]
+    value, ticks = points.value[at], points.steps(at)
     verdict = np.full(len(value), Verdict.NOT_EVALUATED, dtype=np.int8)
-    ticks = np.diff(key)
-    near = ticks <= points.at_most(rule.within)
+    near = points.near(at, rule.within)
     near &= ~spikes[:-1]
     change = np.abs(np.diff(value))
     later = verdict[1:]
     later[near] = Verdict.GOOD
     # change / hours > limit, without dividing
-    hours = ticks * (points.tick / _HOUR)
+    hours = np.asarray(ticks * (points.tick / _HOUR), dtype=np.float64)
     found = np.flatnonzero(near & (change > hours * rule.suspect))
     change, hours = change[found], hours[found]
     later[found[beyond(change, rule.suspect * hours)]] = Verdict.SUSPECT
@@ -86,20 +85,22 @@ def judge_flat_line(points: Points, at: slice, rule: FlatLine) -> Codes:
     """
     value, key = points.value[at], points.key[at]
     low = points.low[at] | (value <= rule.floor)
-    near = np.diff(key) <= points.at_most(rule.hole)
+    near = points.near(at, rule.hole)
     evaluated = _beside(near)
     evaluated &= ~low
-    link = near & ~beyond(np.abs(np.diff(value)), rule.eps)
+    # the steps are not made where only equal values are looked for
+    link = ~beyond(np.abs(np.diff(value)), rule.eps) if rule.eps else value[1:] == value[:-1]
+    link &= near
     link &= ~(low[1:] | low[:-1])
-    suspect = _held(key, value, link, points.at_least(rule.suspect), rule)
-    bad = _held(key, value, link, points.at_least(rule.bad), rule) if suspect.any() else suspect
+    runs = _runs(link)
+    suspect = _held(key, value, runs, points.at_least(rule.suspect), rule)
+    bad = _held(key, value, runs, points.at_least(rule.bad), rule)
     return graded(suspect, bad, evaluated)
 
 
 def judge_isolated(points: Points, at: slice, rule: Near) -> Codes:
     """Judge readings suspect that have no other within the stated time, before or after."""
-    near = np.diff(points.key[at]) <= points.at_most(rule.within)
-    beside = _beside(near)
+    beside = _beside(points.near(at, rule.within))
     return graded(~beside, np.zeros(len(beside), dtype=bool))
 
 
@@ -108,10 +109,9 @@ def judge_gap(points: Points, at: slice, rule: Near) -> Codes:
 
     The first reading of a series is one of them: nothing in the frame tells a beginning from a hole.
     """
-    key = points.key[at]
-    after = np.ones(len(key), dtype=bool)
-    after[1:] = np.diff(key) > points.at_most(rule.within)
-    return graded(after, np.zeros(len(key), dtype=bool))
+    after = np.ones(at.stop - at.start, dtype=bool)
+    after[1:] = ~points.near(at, rule.within)
+    return graded(after, np.zeros(len(after), dtype=bool))
 
 
 def _beside(near: Bools) -> Bools:
@@ -122,11 +122,18 @@ def _beside(near: Bools) -> Bools:
     return beside
 
 
-def _held(key: Ints, value: Floats, link: Bools, ticks: int, rule: FlatLine) -> Bools:
-    """Tell which points lie in a stretch of linked points that lasts `ticks` and spreads no more than eps."""
-    held = np.zeros(len(link) + 1, dtype=bool)
-    edge = np.flatnonzero(np.diff(np.concatenate(([0], link.view(np.int8), [0]))))
-    first, last = edge[::2], edge[1::2]
+def _runs(link: Bools) -> tuple[Ints, Ints]:
+    """Return the first and the last point of every stretch of linked points; `link` has n - 1 steps."""
+    edged = np.zeros(len(link) + 2, dtype=bool)
+    edged[1:-1] = link
+    edge = np.flatnonzero(edged[1:] != edged[:-1])
+    return edge[::2], edge[1::2]
+
+
+def _held(key: Ints, value: Floats, runs: tuple[Ints, Ints], ticks: int, rule: FlatLine) -> Bools:
+    """Tell which points lie in a stretch of a run that lasts `ticks` and spreads no more than eps."""
+    held = np.zeros(len(key), dtype=bool)
+    first, last = runs
     long = ((key[last] - key[first]) >= ticks) & (last - first + 1 >= rule.readings)
     first, last = first[long], last[long]
     if not len(first):

@@ -72,20 +72,21 @@ def flag(
     """
     chosen = flag_rules() if rules is None else rules
     points, rows = arrange(readings, groups, _longest(chosen))
-    missing = readings["value"].isna().to_numpy()
-    verdicts = np.full((len(TEST_KEYS) + 1, len(readings)), Verdict.NOT_EVALUATED, dtype=np.int8)
+    silent = np.full(len(readings), Verdict.NOT_EVALUATED, dtype=np.int8)
+    silent[readings["value"].isna().to_numpy()] = Verdict.MISSING
+    verdicts = np.empty((len(TEST_KEYS) + 1, len(readings)), dtype=np.int8)
+    verdicts[:] = silent
     weighs = {test.key for test in chosen.tests if test.weighs}
     weighty = []
     for number, test in enumerate(TEST_KEYS):
         found = _ranges(rows, points.kinds, chosen) if test == "range" else _over_points(points, test, chosen)
         if found is not None:
-            verdicts[number, rows.at] = found if test == "range" else _of_rows(found, rows)
+            own = verdicts[number]
+            own[rows.at] = found if test == "range" else _of_rows(found, rows)
             if test in weighs:
-                weighty.append(verdicts[number])
+                weighty.append(own)
     if weighty:
         verdicts[-1] = worst(weighty)
-    if missing.any():
-        verdicts[:, missing] = Verdict.MISSING
     return pd.DataFrame(verdicts.T, index=readings.index, columns=[*TEST_KEYS, OVERALL])
 
 
@@ -170,7 +171,7 @@ def _spikes(points: Points, kind: Kind, at: slice, rules: Rules) -> Bools:
 
 def _of_rows(verdict: Codes, rows: Rows) -> Codes:
     """Give every row the verdict of its point; a row that is no point is not evaluated."""
-    if len(verdict) == len(rows.point):
+    if rows.point is None:
         return verdict
     found = np.append(verdict, np.int8(Verdict.NOT_EVALUATED))[rows.point]
     return np.asarray(found, dtype=np.int8)

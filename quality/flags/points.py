@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,18 +36,18 @@ class Rows:
     Attributes
     ----------
     at
-        Position of each in the frame.
+        Where they stand in the frame: their positions, or where the frame is in order a mask of them.
     bounds
         The rows of kind i are `bounds[i] : bounds[i + 1]`.
     point
-        The point of each; -1 where the reading is no point: an infinite value, or rows of one reading
-        that state different values, none of which can be believed.
+        The point of each, None where each row is one of its own; -1 where the reading is no point: an
+        infinite value, or rows of one reading that state different values, none of which can be believed.
     """
 
-    at: Ints
+    at: Ints | Bools
     bounds: Ints
     value: Floats
-    point: Ints
+    point: Ints | None
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,19 @@ class Points:
     value: Floats
     low: Bools
     groups: Ints
+
+    @cached_property
+    def ticks(self) -> Ints:
+        """The ticks from every point to the next; n - 1 of them."""
+        return self.key[1:] - self.key[:-1]
+
+    def near(self, at: slice, time: timedelta) -> Bools:
+        """Tell which steps from a point of a slice to the next are no longer than a time."""
+        return np.asarray(self.steps(at) <= self.at_most(time))
+
+    def steps(self, at: slice) -> Ints:
+        """Return the ticks from every point of a slice to the next of them."""
+        return self.ticks[at.start : max(at.stop - 1, at.start)]
 
     def slices(self) -> dict[Kind, slice]:
         """Return where the points of every kind stand."""
@@ -124,21 +138,23 @@ def arrange(
         When a column is missing.
     """
     value = np.asarray(readings["value"].to_numpy(dtype=np.float64, na_value=np.nan))
-    moment = readings["observed_at"].to_numpy().astype("datetime64[us]")
-    at = np.flatnonzero(~(np.isnan(value) | np.isnat(moment)))
-    whole = len(at) == len(value)
+    moment = readings["observed_at"].to_numpy().astype("datetime64[us]", copy=False)
+    stands: Bools = np.isnan(value)
+    stands |= np.isnat(moment)
+    np.logical_not(stands, out=stands)
     code, kinds, places = _series(readings, groups)
-    if not whole:
-        value, moment, code = value[at], moment[at], code[at]
-    key, span, tick = _keys(code, moment.view(np.int64), len(kinds) * len(places), longest)
+    key, span, tick = _keys(code, moment.view(np.int64), stands, len(kinds) * len(places), longest)
+    at: Ints | Bools = stands
+    if len(key) < len(value):
+        value = value[stands]
     if len(key) > 1 and bool((key[1:] < key[:-1]).any()):
         order = np.argsort(key, kind="stable")
-        at, key, value = at[order], key[order], value[order]
+        at, key, value = np.flatnonzero(stands)[order], key[order], value[order]
     begins = np.arange(len(kinds) + 1, dtype=np.int64) * (len(places) * span)
     point, chosen = _points(key, value)
     low = _low(readings, at, value)
     rows = Rows(at=at, bounds=np.searchsorted(key, begins), value=value, point=point)
-    if chosen is not None:
+    if point is not None and chosen is not None:
         # of the rows of one reading the first stands for it; it is low when one of them says so
         marked = np.zeros(len(chosen), dtype=bool)
         marked[point[low & (point >= 0)]] = True
@@ -148,19 +164,27 @@ def arrange(
 
 
 @dataclass(frozen=True)
-class _Words:
-    """A column of words as codes: one a row, or one a run of equal words that ends before row `ends`."""
+class _Codes:
+    """Codes of n rows: one a row, or one a run of rows that ends before row `ends`."""
 
     codes: Ints
-    known: list[Any]
     ends: Ints | None
+
+    def each(self) -> Ints:
+        """Return one code a row."""
+        return self.codes if self.ends is None else np.repeat(self.codes, np.diff(self.ends, prepend=0))
+
+
+@dataclass(frozen=True)
+class _Words(_Codes):
+    """A column of words as codes into those known."""
+
+    known: list[Any]
 
     def at(self, ends: Ints | None) -> Ints:
         """Return the codes of the pieces that end at `ends`; None: of every row."""
-        if self.ends is None:
-            return self.codes
-        if ends is None:
-            return np.repeat(self.codes, np.diff(self.ends, prepend=0))
+        if self.ends is None or ends is None:
+            return self.each()
         return self.codes[np.searchsorted(self.ends, ends)]
 
 
@@ -168,19 +192,38 @@ def _words(column: pd.Series) -> _Words:
     """Return a column as codes; missing words share the last code. Where runs are few, they stand for rows."""
     ends = None
     if isinstance(column.dtype, pd.StringDtype) and column.dtype.storage == "pyarrow" and len(column):
-        text = pa.chunked_array(column.array.__arrow_array__()).combine_chunks()
-        encoded = pc.run_end_encode(text)
-        if len(encoded.values) <= len(column) // _ROWS_A_RUN:
-            ends = encoded.run_ends.to_numpy().astype(np.int64)
-            column = pd.Series(encoded.values.to_pandas())
+        chunks = pa.chunked_array(column.array.__arrow_array__())
+        text = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()
+        found = _run_ends(text)
+        if len(found) <= len(column) // _ROWS_A_RUN:
+            ends = found
+            column = pd.Series(text.take(pa.array(ends - 1)).to_pylist(), dtype=object)
     codes, known = pd.factorize(column)
     if (codes < 0).any():
-        return _Words(np.where(codes < 0, len(known), codes), [*known, ""], ends)
-    return _Words(codes, list(known), ends)
+        return _Words(np.where(codes < 0, len(known), codes), ends, [*known, ""])
+    return _Words(codes, ends, list(known))
 
 
-def _series(readings: pd.DataFrame, groups: Mapping[str, str] | None) -> tuple[Ints, tuple[Kind, ...], Ints]:
-    """Return the code kind * places + place of every row, the kinds, and the group of every place.
+def _run_ends(text: pa.Array) -> Ints:
+    """Return before which rows runs of equal words end; of words of one length the bytes are compared as they lie."""
+    if pa.types.is_large_string(text.type) and text.null_count == 0 and len(text) > 1:
+        _, offsets, data = text.buffers()
+        start = np.frombuffer(offsets, np.int64)[text.offset : text.offset + len(text) + 1]
+        size = int(start[1] - start[0])
+        if size and bool((start[1:] - start[:-1] == size).all()):
+            content = np.frombuffer(data, np.uint8)[start[0] : start[-1]]
+            differs = content[size:] != content[:-size]
+            last: Ints = np.array([len(text)])
+            if not differs.any():
+                return last
+            return np.append(np.unique(np.flatnonzero(differs) // size) + 1, last)
+    return np.asarray(pc.run_end_encode(text).run_ends.to_numpy(), dtype=np.int64)
+
+
+def _series(
+    readings: pd.DataFrame, groups: Mapping[str, str] | None
+) -> tuple[_Codes, tuple[Kind, ...], Ints]:
+    """Return the code kind * places + place of the rows, the kinds, and the group of every place.
 
     A frame in order of series says the same words for thousands of rows: then a run stands for its rows.
     """
@@ -203,9 +246,7 @@ def _series(readings: pd.DataFrame, groups: Mapping[str, str] | None) -> tuple[I
     district, site = words[3:]
     places = max(len(district.known) * len(site.known), 1)
     code = compact[kind] * places + district.at(ends) * len(site.known) + site.at(ends)
-    if ends is not None:
-        code = np.repeat(code, np.diff(ends, prepend=0))
-    return code, kinds, _groups(district.known, site.known, groups)
+    return _Codes(code, ends), kinds, _groups(district.known, site.known, groups)
 
 
 def _groups(districts: list[Any], sites: list[Any], groups: Mapping[str, str] | None) -> Ints:
@@ -219,34 +260,39 @@ def _groups(districts: list[Any], sites: list[Any], groups: Mapping[str, str] | 
     return np.where(group < 0, -1, district * max(len(names), 1) + group)
 
 
-def _keys(code: Ints, time: Ints, series: int, longest: timedelta) -> tuple[Ints, int, int]:
-    """Return the key of every row, the span of a series and the microseconds of a tick."""
-    if len(time) == 0:
-        return code, 1, 1
-    first, last = int(time.min()), int(time.max())
+def _keys(code: _Codes, time: Ints, stands: Bools, series: int, longest: timedelta) -> tuple[Ints, int, int]:
+    """Return the key of every row that stands, the span of a series and the microseconds of a tick."""
+    timed = ~np.isnat(time.view("datetime64[us]"))
+    known = time if bool(timed.all()) else time[timed]
+    if len(known) == 0:
+        return known, 1, 1
+    first, last = int(known.min()), int(known.max())
     pad = longest // _MICROSECOND
     tick = 1
     if series * (last - first + pad + 2) > _LARGEST:
         # coarser ticks lose nothing: every time is a whole number of them
-        tick = max(int(np.gcd.reduce(time - first)), 1)
+        tick = max(int(np.gcd.reduce(known - first)), 1)
     span = (last - first) // tick + pad // tick + 2
     if series * span > _LARGEST:
         raise TooManySeriesError(
             f"{series} series over {(last - first) // 3_600_000_000} h do not fit; flag fewer sites at a time"
         )
-    ticks = time - first
-    if tick > 1:
-        ticks //= tick
-    return code * span + ticks, span, tick
+    base = code.codes * span
+    if tick == 1:
+        key = _Codes(base - first, code.ends).each()
+        key += time
+    else:
+        key = _Codes(base, code.ends).each() + (time - first) // tick
+    return (key if bool(stands.all()) else key[stands]), span, tick
 
 
-def _points(key: Ints, value: Floats) -> tuple[Ints, Ints | None]:
-    """Return the point of every row, and the rows that stand for the points; None when each row is one."""
+def _points(key: Ints, value: Floats) -> tuple[Ints | None, Ints | None]:
+    """Return the point of every row, and the rows that stand for the points; None, None when each row is one."""
     new = np.ones(len(key), dtype=bool)
     np.not_equal(key[1:], key[:-1], out=new[1:])
     finite = np.isfinite(value)
     if new.all() and finite.all():
-        return np.arange(len(key)), None
+        return None, None
     number = np.cumsum(new) - 1
     first = np.flatnonzero(new)
     sound = np.ones(len(first), dtype=bool)
@@ -255,9 +301,9 @@ def _points(key: Ints, value: Floats) -> tuple[Ints, Ints | None]:
     return place[number], first[sound]
 
 
-def _low(readings: pd.DataFrame, at: Ints, value: Floats) -> Bools:
+def _low(readings: pd.DataFrame, at: Ints | Bools, value: Floats) -> Bools:
     """Tell which rows are stated as at or below a detection limit."""
-    low = np.zeros(len(at), dtype=bool)
+    low = np.zeros(len(value), dtype=bool)
     if "censor" in readings:
         low |= (readings["censor"] == "<").to_numpy(dtype=bool, na_value=False)[at]
     if "detection_limit" in readings:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
@@ -186,3 +187,19 @@ def test_words_of_any_kind_and_in_any_pieces_name_the_same_series():
     # a missing word is a word of its own
     nameless = frame.assign(site=frame["site"].where(frame["site"] == "B"))
     assert_frame_equal(flag(nameless), apart)
+
+
+@pytest.mark.parametrize("sites", [("A1", "B2", "C3"), ("A", "B22", "")])
+def test_runs_of_words_name_the_same_series_as_words_row_by_row(sites):
+    frame = pd.concat([dense(seed).assign(site=site) for seed, site in enumerate(sites)], ignore_index=True)
+    frame = frame.sort_values(["site", "observed_at"], ignore_index=True)
+    frame.loc[[7, 300], "observed_at"] = pd.NaT
+    texts = dict.fromkeys(["site", "parameter", "period", "channel", "district"], "str")
+    part = slice(90, len(frame) - 11)  # begins and ends within a run
+    found = flag(frame.astype(texts).iloc[part])
+    one_by_one = frame.sample(frac=1.0, random_state=3).astype(dict.fromkeys(texts, "object"))
+    one_by_one = one_by_one[one_by_one.index.isin(frame.index[part])]
+    assert_frame_equal(found, flag(one_by_one).sort_index())
+    untimed = found.loc[[300]]
+    assert set(untimed.to_numpy().ravel()) <= {Verdict.NOT_EVALUATED, Verdict.MISSING}
+    assert (found[["spike", "flat_line"]] > Verdict.NOT_EVALUATED).to_numpy().any()
