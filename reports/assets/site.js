@@ -1,0 +1,123 @@
+/* The site's own script: the switch of languages, and charts from the data blocks of the page.
+   No code comes from data: texts go in as text, and ECharts is given plain values. */
+(function () {
+  "use strict";
+  var root = document.documentElement;
+  var drawn = [];
+
+  function language() { return root.getAttribute("data-lang") === "en" ? "en" : "zh"; }
+
+  function remembered() {
+    try { return window.localStorage.getItem("ecoplan-lang"); } catch (error) { return null; }
+  }
+
+  function choose(lang) {
+    root.setAttribute("data-lang", lang);
+    root.setAttribute("lang", lang === "en" ? "en" : "zh-CN");
+    try { window.localStorage.setItem("ecoplan-lang", lang); } catch (error) { /* private windows keep nothing */ }
+    var title = document.body.getAttribute("data-title-" + lang);
+    if (title) { document.title = title; }
+    drawn.forEach(function (item) { item.chart.setOption(option(item.data), true); });
+  }
+
+  function said(pair) { return typeof pair === "string" ? pair : pair[language() === "en" ? 1 : 0]; }
+
+  // ECharts reads tooltips as HTML: they are built as elements, so that a name stays text
+  function tip(data) {
+    return function (points) {
+      var box = document.createElement("div");
+      var list = Array.isArray(points) ? points : [points];
+      var head = document.createElement("b");
+      head.textContent = list.length ? String(list[0].axisValueLabel || list[0].name) : "";
+      box.appendChild(head);
+      list.forEach(function (point) {
+        if (point.value === null || point.value === undefined) { return; }
+        var line = document.createElement("div");
+        line.textContent = point.seriesName + "  " + point.value + " " + (data.unit || "");
+        box.appendChild(line);
+      });
+      return box;
+    };
+  }
+
+  var COLOURS = ["#0b5394", "#c2570c", "#2e7d4f", "#7a4fb5", "#8a6d3b", "#a01a58"];
+  var SYMBOLS = ["circle", "rect", "triangle", "diamond", "pin", "arrow"];
+  var DASHES = ["solid", "dashed", "dotted"];
+
+  function option(data) {
+    var still = window.matchMedia && window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    var series = data.series.map(function (one, place) {
+      var bar = data.kind === "bar";
+      return {
+        name: said(one.name), type: bar ? "bar" : "line", data: one.data, stack: one.stack || undefined,
+        connectNulls: false, showSymbol: data.x.length < 40, symbolSize: 5, symbol: SYMBOLS[place % SYMBOLS.length],
+        itemStyle: { color: one.colour || COLOURS[place % COLOURS.length] },
+        lineStyle: { width: 1.7, type: DASHES[Math.floor(place / COLOURS.length) % 3 === 0 ? place % 3 : 1] },
+        barMaxWidth: 28
+      };
+    });
+    if (series.length && data.limits && data.limits.length) {
+      series[0].markLine = {
+        silent: true, symbol: "none",
+        data: data.limits.map(function (limit, place) {
+          return {
+            yAxis: limit.value, name: said(limit.name),
+            lineStyle: { color: "#b00020", type: place % 2 ? "dotted" : "dashed", width: 1.3 },
+            label: { formatter: said(limit.name) + " " + limit.value, position: "insideEndTop", color: "#7d0016", fontSize: 11 }
+          };
+        })
+      };
+    }
+    var top = (data.limits || []).reduce(function (most, limit) { return Math.max(most, limit.value); }, 0);
+    return {
+      animation: false && !still,
+      aria: {
+        enabled: true, decal: { show: data.kind === "bar" },
+        label: { description: said(data.title) + (data.unit ? " (" + data.unit + ")" : "") }
+      },
+      grid: { left: 52, right: 18, top: series.length > 1 ? 44 : 26, bottom: data.x.length > 60 ? 62 : 34 },
+      legend: series.length > 1 ? { top: 0, type: "scroll" } : { show: false },
+      tooltip: { trigger: "axis", formatter: tip(data), confine: true, transitionDuration: 0 },
+      xAxis: { type: "category", data: data.x, axisLabel: { hideOverlap: true } },
+      yAxis: {
+        type: "value", name: data.unit || "", scale: !!data.scale, nameTextStyle: { align: "left" },
+        max: function (range) { return Math.max(range.max, data.fit ? top : range.max) * (data.fit ? 1.04 : 1) || null; },
+        axisLabel: { formatter: function (value) { return String(Math.round(value * 1e6) / 1e6); } }
+      },
+      dataZoom: data.x.length > 60 ? [{ type: "slider", height: 18, bottom: 6, showDetail: false }] : [],
+      series: series
+    };
+  }
+
+  function draw() {
+    if (!window.echarts) { return; }
+    document.querySelectorAll("script.chart-data").forEach(function (block) {
+      var data = JSON.parse(block.textContent);
+      var place = document.getElementById(block.getAttribute("data-for"));
+      var chart = window.echarts.init(place, null, { renderer: "svg" });
+      chart.setOption(option(data));
+      drawn.push({ chart: chart, data: data });
+    });
+    window.addEventListener("resize", resize);
+    window.addEventListener("beforeprint", function () { resize(680); });
+    window.addEventListener("afterprint", function () { resize(); });
+  }
+
+  function resize(width) {
+    var wide = typeof width === "number" ? { width: width } : undefined;
+    drawn.forEach(function (item) { item.chart.resize(wide); });
+  }
+
+  function begin() {
+    var lang = remembered();
+    if (lang === "en" || lang === "zh") { choose(lang); }
+    var button = document.getElementById("lang");
+    if (button) {
+      button.hidden = false;
+      button.addEventListener("click", function () { choose(language() === "en" ? "zh" : "en"); });
+    }
+    draw();
+  }
+
+  if (document.readyState === "loading") { document.addEventListener("DOMContentLoaded", begin); } else { begin(); }
+})();
