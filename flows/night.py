@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -12,15 +15,29 @@ from flows.backfill_turned import what_turned
 from flows.crew import Crew, check_runner, plain_crew
 from flows.gather import OneOffError, Window, gather, one_off
 from flows.heartbeat import Heart, Ping
+from flows.publish import publish
 from flows.rulebook import judgement, last_judged
-from flows.run import FAILED, Run, close_run, open_run
+from flows.run import (
+    FAILED,
+    Run,
+    SourceReport,
+    Summary,
+    chosen_districts,
+    close_run,
+    open_run,
+)
 from flows.settings import Settings
 from flows.units import Filling, Progress
 from flows.way import Do, Load, Wish, plainly, walk
+from sources.catalogue import LAYOUTS, UnknownSourceError
 from vocabulary.clock import now_utc
+from warehouse.engine import Warehouse, WarehouseError
 from warehouse.load import mark_range
 from warehouse.schema import stale_days
 from warehouse.snapshot import publish_snapshot
+
+#: the sources of the hourly sweep
+SWEEP = Path(__file__).with_name("data") / "sweep.toml"
 
 
 def night(
@@ -133,6 +150,67 @@ def pending_work(connection: Connection, run: Run) -> bool:
         last_judged(connection, key) != judgement(district, run.run_date)
         for key, district in run.districts.items()
     )
+
+
+def sweep_sources(path: Path = SWEEP) -> tuple[str, ...]:
+    """Return the sources that the hourly sweep pulls.
+
+    Raises
+    ------
+    UnknownSourceError
+        When one of them is no layout; the message names the file.
+    """
+    named = tuple(tomllib.loads(path.read_text("utf-8"))["sources"])
+    strange = sorted(set(named) - set(LAYOUTS))
+    if strange:
+        raise UnknownSourceError(
+            f"{path}: 未知来源 {', '.join(strange)} / unknown source {', '.join(strange)}"
+        )
+    return named
+
+
+def sweep_once(
+    settings: Settings,
+    *,
+    run_date: date | None = None,
+    districts: list[str] | None = None,
+    tell: Callable[[str], None] = lambda _line: None,
+    do: Do = plainly,
+) -> tuple[Run, int]:
+    """Load what is new of water and outlets, evaluate, alert, remind and send: a night of few sources.
+
+    It beats no heart: a night that is missing must not be hidden by its sweeps.
+    """
+    run = open_run(settings, "sweep", districts=districts, run_date=run_date, tell=tell)
+    wish = Wish(window=Window(None, run.run_date), sources=sweep_sources())
+    return run, _finish(run, wish, do)
+
+
+def publish_again(
+    settings: Settings,
+    *,
+    districts: list[str] | None = None,
+    tell: Callable[[str], None] = lambda _line: None,
+) -> Run:
+    """Write the pages again, with what the last night said of itself; nothing is pulled, judged or recorded.
+
+    Raises
+    ------
+    WarehouseError
+        When no night has ended yet: there is nothing to write about.
+    """
+    chosen = chosen_districts(settings, districts)
+    found = sorted((settings.home / "runs").glob("*-nightly-*.json"))
+    if not found:
+        raise WarehouseError("还没有夜间运行的记录，请先运行 ecoplan nightly / no night has ended yet")
+    said = json.loads(found[-1].read_text("utf-8"))
+    said["sources"] = [SourceReport(**report) for report in said["sources"]]
+    known = {item.name for item in fields(Summary)}
+    summary = Summary(**{name: value for name, value in said.items() if name in known})
+    warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait)
+    run = Run(settings, warehouse, chosen, date.fromisoformat(summary.run_date), summary, tell=tell)
+    publish(run)
+    return run
 
 
 def load_files(

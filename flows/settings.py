@@ -48,6 +48,11 @@ class Settings(BaseSettings):
         description="units that are read and judged at a time",
     )
     dask_address: str = Field(default="", description="scheduler of a Dask cluster; none: one of our own")
+    backups: Path | None = Field(default=None, description="where maintenance puts its backups")
+    keep_backups: int = Field(default=7, ge=1, description="backups of maintenance that are kept")
+    keep_runs_days: int = Field(
+        default=400, ge=1, description="days for which summaries and flow runs are kept"
+    )
     pull_timeout: float = Field(default=30.0, description="seconds for one HTTP answer")
 
     def warehouse_url(self) -> str:

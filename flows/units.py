@@ -196,7 +196,7 @@ class Filling:
         for district in run.districts.values():
             mine: list[Unit] = []
             for source in district.sources:
-                if wish.source in (None, source.key):
+                if wish.wants(source.key):
                     report = SourceReport(district.key, source.key, source.title_zh)
                     reports[district.key, source.key] = report
                     run.summary.sources.append(report)

@@ -49,8 +49,13 @@ class Wish:
 
     window: Window = field(default_factory=Window)
     source: str | None = None
+    sources: tuple[str, ...] | None = None
     files: tuple[Path, ...] | None = None
     silent: bool = False
+
+    def wants(self, source: str) -> bool:
+        """Tell whether a source is asked for; without a wish every source is."""
+        return self.source in {None, source} and (self.sources is None or source in self.sources)
 
 
 #: gathers and loads every source that is wished for
@@ -79,7 +84,7 @@ def walk(run: Run, wish: Wish, do: Do = plainly, load: Load | None = None) -> No
 def _one_after_another(run: Run, wish: Wish, do: Do) -> None:
     for district in run.districts.values():
         for source in district.sources:
-            if wish.source in (None, source.key):
+            if wish.wants(source.key):
                 _walk_source(run, district, source, wish, do)
 
 
