@@ -24,6 +24,7 @@ import cli_backfill
 import cli_explain
 import cli_export
 import cli_listen
+import cli_progress
 import cli_quality
 import cli_quarantine
 import cli_sniff
@@ -60,6 +61,7 @@ cli_export.register(app)
 cli_explain.register(app)
 cli_sniff.register(app)
 cli_quality.register(app)
+cli_progress.register(app)
 cli_quarantine.register(app)
 cli_listen.register(app)
 cli_watch.register(app)
@@ -245,29 +247,6 @@ def emissions(
         )
     columns = "site parameter hours_judged exceed_hour warn_hour excluded days_judged exceed_day highest limit tonnes"
     _show(records, as_json, [*columns.split(), "capture_rate"], f"排口 {district} {period}")
-
-
-@app.command()
-def indicators(
-    district: Districts = None,
-    year: Annotated[int | None, typer.Option(help="年份 / year")] = None,
-    as_of: AsOf = None,
-    as_json: Json = False,
-) -> None:
-    """规划 21 项指标的进展 / progress of the plan's 21 indicators."""
-    with _reading(district) as (connection, districts):
-        records = {
-            key: answers.indicators(connection, found, year, as_of=answers.as_of_utc(as_of))
-            for key, found in districts.items()
-        }
-    if as_json:
-        _print_json([record for rows in records.values() for record in rows])
-        return
-    for key, rows in records.items():
-        when = rows[0]["period"] if rows else year
-        terminal.show_indicators(
-            _console(), rows, title=f"{districts[key].name_zh} {when}", language=Settings().language
-        )
 
 
 @alerts_app.command("list")

@@ -58,6 +58,11 @@ HEADINGS = {
     "status": ("状态", "status"),
     "remaining": ("剩余空间", "remaining"),
     "ratio": ("分子/分母", "of"),
+    "projection": ("年末预测", "projection"),
+    "kind": ("分类", "kind"),
+    "amount": ("量", "amount"),
+    "share": ("占比 %", "share %"),
+    "note": ("说明", "note"),
     "reason": ("说明", "reason"),
     "rule": ("规则", "rule"),
     "subject": ("对象", "subject"),
@@ -102,6 +107,13 @@ def figure(value: object, unit: str) -> str:
     return plain(value)
 
 
+def expected(record: Mapping[str, Any]) -> str:
+    """Return a projection with its interval as one short text: `39.6 (36.3–44.1)`; '' where there is none."""
+    unit = str(record["unit"])
+    found = [figure(record.get(name), unit) for name in ("projection", "low", "high")]
+    return f"{found[0]} ({found[1]}–{found[2]})" if all(found) else ""
+
+
 def heading(key: str, language: str = "zh") -> str:
     """Return the heading of a column."""
     return HEADINGS.get(key, (key, key))[_LANGUAGE[language]]
@@ -133,7 +145,18 @@ def show_indicators(
     """Print one district's indicators: all of them, those without a figure with their reason."""
     place = _LANGUAGE[language]
     table = Table(title=title, title_justify="left", header_style="bold")
-    for key in ("indicator", "name", "unit", "baseline", "value", "ratio", "target", "status", "reason"):
+    for key in (
+        "indicator",
+        "name",
+        "unit",
+        "baseline",
+        "value",
+        "ratio",
+        "target",
+        "projection",
+        "status",
+        "reason",
+    ):
         table.add_column(heading(key, language), overflow="fold")
     for record in records:
         label, english, colour = STATUS.get(str(record["status"]), (record["status"], record["status"], ""))
@@ -152,10 +175,43 @@ def show_indicators(
             figure(record["value"], str(record["unit"])),
             of,
             Text(plain(record["target"])),
+            Text(expected(record)),
             Text((label, english)[place], style=colour),
             Text("；".join(part for part in reason if part)),
         )
     console.print(table)
+
+
+#: kind of a contribution -> how it reads
+_KINDS = {
+    "month": ("月份", "month"),
+    "station": ("站点", "station"),
+    "pollutant": ("首要污染物", "pollutant"),
+    "factor": ("因子", "factor"),
+    "section": ("断面", "section"),
+}
+
+
+def show_contributions(
+    console: Console,
+    records: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    *,
+    title: str,
+    language: str = "zh",
+) -> None:
+    """Print what moved an indicator: amounts with two decimals, kinds in words."""
+    place = _LANGUAGE[language]
+    shown = [
+        {
+            **record,
+            "kind": _KINDS[str(record["kind"])][place],
+            "amount": f"{record['amount']:.2f}".rstrip("0").rstrip("."),
+            "share": "" if record["share"] is None else f"{record['share']:.1f}",
+        }
+        for record in records
+    ]
+    show_records(console, shown, columns, title=title, language=language)
 
 
 def show_episodes(console: Console, records: Sequence[Mapping[str, Any]], *, language: str = "zh") -> None:

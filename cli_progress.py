@@ -1,0 +1,87 @@
+"""The command about the plan's indicators: where they stand, what they may end with, and what moved them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from sqlalchemy import Connection
+
+from flows.answers import as_of_utc
+from flows.answers import indicators as indicator_records
+from flows.answers_progress import NoIndicatorError, what_moved
+from flows.run import chosen_districts
+from flows.settings import Settings
+from reports import terminal
+from vocabulary.district import District
+from warehouse.engine import Warehouse, WarehouseError
+
+_WHY = ("kind", "name", "amount", "unit", "share", "note")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's command to the command line."""
+    app.command("indicators")(indicators)
+
+
+@contextmanager
+def _reading(districts: list[str] | None) -> Iterator[tuple[Connection, dict[str, District]]]:
+    settings = Settings()
+    chosen = chosen_districts(settings, districts)
+    warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=True)
+    if not warehouse.exists():
+        raise WarehouseError(
+            "数据仓库还不存在，请先运行 ecoplan nightly / there is no warehouse yet, run ecoplan nightly first"
+        )
+    with warehouse.read() as connection:
+        yield connection, chosen
+
+
+def indicators(
+    district: Annotated[list[str] | None, typer.Option("--district", help="区划 / district key")] = None,
+    year: Annotated[int | None, typer.Option(help="年份 / year")] = None,
+    why: Annotated[
+        int | None, typer.Option(help="第几项指标因何变动 / what moved the indicator of this number")
+    ] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="按该时点所知 / as known at this time")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")] = False,
+) -> None:
+    """规划 21 项指标的进展；--why 说明某项因何变动 / the plan's 21 indicators; --why: what moved one of them."""
+    moment = as_of_utc(as_of)
+    found: dict[str, list[dict[str, Any]]] = {}
+    titles: dict[str, str] = {}
+    with _reading(district) as (connection, chosen):
+        for key, one in chosen.items():
+            records = indicator_records(connection, one, year, as_of=moment)
+            of = int(records[0]["period"]) if records else year
+            titles[key] = f"{one.name_zh} {of or ''}"
+            if why is None:
+                found[key] = records
+                continue
+            try:
+                found[key] = [] if of is None else what_moved(connection, one, why, of, moment)
+            except NoIndicatorError as error:
+                raise typer.BadParameter(str(error)) from error
+            name = next((str(record["name"]) for record in records if record["indicator"] == why), "")
+            titles[key] += f" 第 {why} 项 {name}：因何变动 / what moved it"
+    if as_json:
+        rows = [record for records in found.values() for record in records]
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1, default=str))
+        return
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False)
+    language = Settings().language
+    for key, records in found.items():
+        if why is None:
+            terminal.show_indicators(console, records, title=titles[key], language=language)
+        elif records:
+            terminal.show_contributions(console, records, _WHY, title=titles[key], language=language)
+        else:
+            console.print(
+                f"{titles[key]}：该项不是逐日监测的指标，或该年无数据 / not monitored day by day, or no data",
+                markup=False,
+            )
