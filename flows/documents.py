@@ -16,15 +16,15 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
-from flows.answers import known_at
+from flows.documents_bulletins import black_odorous_facts, latest_quarter, section_facts
 from flows.documents_facts import evaluation_facts, judged_on, latest_change
 from flows.run import write_whole
+from reports.documents.bulletins import BulletinFacts, black_odorous_bulletin, sections_bulletin
 from reports.documents.evaluation import evaluation
 from reports.documents.evidence import Evidence
 from reports.documents.model import Document, DocumentError
 from vocabulary.district import District
 from vocabulary.plan import Plan
-from warehouse.dump import dump_sha256
 
 Format = Literal["html", "docx"]
 #: milestones of a plan that its evaluations are due at
@@ -85,6 +85,43 @@ def evaluation_document(
     plan, chosen = _plan_and_year(district, form, year, day)
     found = evaluation_facts(connection, district, form, plan, chosen, moment)
     return evaluation(found), found
+
+
+def bulletin_document(
+    connection: Connection,
+    district: District,
+    form: Literal["sections", "black-odorous"],
+    *,
+    quarter: str | None = None,
+    as_of: datetime | None = None,
+) -> tuple[Document, BulletinFacts]:
+    """Return a quarterly bulletin and what it rests on.
+
+    Parameters
+    ----------
+    connection
+        To the warehouse; only read.
+    form
+        sections: quality by functional zone; black-odorous: the register for the public.
+    quarter
+        `2026-Q1`; without it the last one that was over on the day of the latest run.
+    as_of
+        UTC without zone; without it just after the warehouse's last change.
+
+    Raises
+    ------
+    DocumentError
+        When there is nothing to write about.
+    flows.answers.PeriodError
+        When `quarter` is none.
+    """
+    moment = document_time(connection, as_of)
+    wanted = quarter or latest_quarter(connection, moment)
+    if form == "sections":
+        found = section_facts(connection, district, wanted, moment)
+        return sections_bulletin(found), found
+    found = black_odorous_facts(connection, district, wanted, moment)
+    return black_odorous_bulletin(found), found
 
 
 def _plan_and_year(district: District, form: str, year: int | None, day: date) -> tuple[Plan, int]:
@@ -154,11 +191,6 @@ def write_documents(
     return Made(document, tuple(folder / name for name in contents), record)
 
 
-def dump_at(connection: Connection) -> str:
-    """Return the hash of the warehouse's canonical dump, to be kept beside a document."""
-    return dump_sha256(connection)
-
-
 def documents_folder(home: Path) -> Path:
     """Return where documents lie below a home."""
     return home / "report" / "documents"
@@ -191,8 +223,3 @@ def documents_index(home: Path) -> list[dict[str, Any]]:
             if (folder / name).is_file()
         ]
     return sorted(found, key=lambda item: (item["as_of"], item["title"], item["format"]), reverse=True)
-
-
-def known_time(moment: datetime) -> str:
-    """Return a time of knowledge as documents tell it, Asia/Shanghai."""
-    return known_at(moment)

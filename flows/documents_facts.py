@@ -43,6 +43,8 @@ _MONTHS = range(1, 13)
 _GOOD_LEVEL = 2
 _LEDGER = r"^reduction_(?P<pollutant>.+)_(?P<kind>claimed|recognised|offset)$"
 _ALL_TIMES = (datetime(1990, 1, 1), datetime(2100, 1, 1))
+#: clauses of one standard that are written out
+_CLAUSES = 8
 #: states of the year itself: what was judged while it ran changes every night
 _TURNS = ["value", "status"]
 
@@ -438,9 +440,15 @@ def standards_used(registry: Registry, records: list[Any]) -> Records:
         clauses = dict.fromkeys(str(rule["clause"]) for rule in registry.describe(head["id"])["rules"])
         found.append(
             {name: head[name] for name in ("id", "title_zh", "valid_from", "valid_to")}
-            | {"clauses": "；".join(clauses)}
+            | {"clauses": _clauses(list(clauses), str(head["id"]))}
         )
     return found
+
+
+def _clauses(clauses: list[str], standard: str) -> str:
+    text = "；".join(clauses[:_CLAUSES])
+    more = f"；等 {len(clauses)} 条，全部见 ecoplan standards show {standard}"
+    return text + (more if len(clauses) > _CLAUSES else "")
 
 
 def _plain(label: str) -> str:

@@ -19,11 +19,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reports.documents.model import Chart, DocumentError, Panel, Series, colour_of
+from reports.documents.model import Chart, DocumentError, Panel, Series, colour_of, drawable
 
 _FONT = "DejaVu Sans"
-#: Latin, Greek, signs, subscripts and the Roman numerals of classes: what the font has
-_DRAWABLE = re.compile(r"^[\x20-\x7eµμ°±²³·×–—≤≥₀-₉Ⅰ-Ⅻ]*$")
 _LINE_MARKS = ("o", "s", "^", "D", "v", "*")
 #: labels of the x axis that stand beside each other without touching
 _MOST_LABELS = 13
@@ -114,6 +112,9 @@ def _panel(axes: Axes, panel: Panel) -> None:
     step = -(-len(panel.x) // _MOST_LABELS)
     axes.set_xticks(at[::step], [_drawable(text) for text in panel.x[::step]])
     axes.set_xlim(-0.6, len(at) - 0.4)
+    low, high = axes.dataLim.intervaly
+    if low == high:  # one value alone: an axis of its own noise says nothing
+        axes.set_ylim(min(0.0, 1.5 * low), max(1.0, 1.5 * high))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.grid(visible=False, axis="x")
     if panel.title:
@@ -154,7 +155,7 @@ def _line(axes: Axes, series: Series, place: int, at: np.ndarray, values: np.nda
 
 
 def _drawable(text: str) -> str:
-    if not _DRAWABLE.match(text):
+    if not drawable(text):
         raise DocumentError(
             f"{text!r}: a label of a chart is drawn with digits, signs and Latin letters only"
         )

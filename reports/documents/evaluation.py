@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from reports.documents import evaluation_annex, evaluation_media
 from reports.documents.composing import Composer
 from reports.documents.evidence import Evidence, Record, Records
-from reports.documents.model import Cell, Document, Panel, Series, cells, number
+from reports.documents.model import Cell, Document, Panel, Series, cells, drawable, number
 from reports.documents.wording import (
     KINDS,
     NONE,
@@ -89,8 +89,9 @@ def _overview(composer: Composer, found: Evidence) -> None:
     composer.say(
         f"规划（{plan.document}）以 {plan.baseline_year} 年为基准年、{plan.last_year} 年为目标年，设指标 {len(records)} 项，"
         f"其中约束性指标 {len(binding)} 项、预期性指标 {len(others)} 项。"
-        f"{_closed(found)}判定结果见下表，约束性与预期性指标分别统计。"
+        f"{_closed(found)}，约束性与预期性指标分别统计。"
     )
+    composer.section("判定结果")
     for name, rows in (("约束性指标", binding), ("预期性指标", others)):
         composer.say(f"{name} {len(rows)} 项：{_counted(rows)}。")
     used = [key for key in STATUS_ORDER if any(record["status"] == key for record in records)]
@@ -129,7 +130,7 @@ def _overview(composer: Composer, found: Evidence) -> None:
 
 def _closed(found: Evidence) -> str:
     over = found.judged_on.year > found.year
-    state = "已经结束，按全年结果" if over else "尚未结束，按年内已有结果"
+    state = "已经结束，按全年结果判定" if over else "尚未结束，按年内已有结果判定"
     return f"{found.year} 年{state}"
 
 
@@ -314,7 +315,7 @@ def _panel(found: Evidence, item: Indicator, years: Sequence[int]) -> Panel | No
     series = [Series("年值", values)]
     if isinstance(target, float | int):
         series.append(Series(f"{found.plan.last_year} 年目标", (float(target),) * len(years), "limit"))
-    unit = f" ({item.unit})" if item.unit.isascii() and item.unit else ""
+    unit = f" ({item.unit})" if item.unit and drawable(item.unit) else ""
     return Panel(f"{item.number}{unit}", tuple(str(year) for year in years), tuple(series))
 
 

@@ -7,13 +7,14 @@ from decimal import Decimal
 
 from reports.documents.composing import Composer
 from reports.documents.evidence import Evidence, Record, Records
-from reports.documents.model import Cell, Panel, Series, Tone, cells, number
+from reports.documents.model import Cell, Panel, Series, cells, number
 from reports.documents.wording import (
     NONE,
     absent,
     air_item,
     air_items,
     air_unit,
+    class_cell,
     class_text,
     pollutants,
     shown,
@@ -33,7 +34,6 @@ _LEVELS = {
     6: ("严重污染", "#7E0023"),
 }
 _ORDER = ("pm2_5", "pm10", "so2", "no2", "co", "o3_mda8")
-_CLASS_TONES: dict[int, Tone] = {1: "good", 2: "good", 3: "good", 4: "warn", 5: "warn", 6: "bad"}
 _WORSE_THAN_V = 6
 
 
@@ -103,7 +103,9 @@ def _pollutants(composer: Composer, found: Evidence, rows: Records) -> None:
 
 def _by_years(composer: Composer, found: Evidence) -> None:
     """Compare years where more than one has monitoring."""
-    years = [year for year in found.years if found.air.get(year)]
+    years = [
+        year for year in found.years if any(not absent(row["rounded"]) for row in found.air.get(year, ()))
+    ]
     silent = [str(year) for year in found.years if year not in years]
     if silent:
         composer.note(f"{'、'.join(silent)} 年没有环境空气监测数据入库，无法逐年比较。")
@@ -311,7 +313,7 @@ def water(composer: Composer, found: Evidence) -> None:
                 row["river"] or NONE,
                 row["level"] or NONE,
                 class_text(row["target_class"]),
-                _class_cell(row["class"]),
+                class_cell(row["class"]),
                 Cell(
                     yes_no(row["attained"]),
                     "" if absent(row["attained"]) else ("good" if row["attained"] else "bad"),
@@ -329,12 +331,6 @@ def water(composer: Composer, found: Evidence) -> None:
     )
     _months(composer, found, mine)
     _section_years(composer, found, mine)
-
-
-def _class_cell(value: object) -> Cell:
-    if absent(value):
-        return Cell(NONE, "dim")
-    return Cell(class_text(value), _CLASS_TONES[int(str(value).split(".")[0])])
 
 
 def _section_note(row: Record) -> str:
@@ -364,7 +360,7 @@ def _months(composer: Composer, found: Evidence, mine: Records) -> None:
                     else (
                         Cell(str(row["reason"]), "dim")
                         if row["reason"] and absent(row["class"])
-                        else _class_cell(row["class"])
+                        else class_cell(row["class"])
                     )
                     for row in months
                 ],
@@ -396,7 +392,7 @@ def _section_years(composer: Composer, found: Evidence, mine: Records) -> None:
             cells(
                 row["name"],
                 class_text(row["target_class"]),
-                *[_class_cell(_year_class(found, row["site"], year)) for year in years],
+                *[class_cell(_year_class(found, row["site"], year)) for year in years],
             )
             for row in mine
         ],

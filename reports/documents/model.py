@@ -6,6 +6,7 @@ the renderers escape them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,6 +15,10 @@ from typing import Literal
 Tone = Literal["", "good", "warn", "bad", "dim", "info"]
 #: shape of one row of a chart
 Shape = Literal["line", "bar", "limit"]
+
+
+#: Latin, Greek, signs, subscripts and the Roman numerals of classes: what the font of charts has
+_DRAWABLE = re.compile(r"^[\x20-\x7eµμ°±²³·×–—≤≥₀-₉Ⅰ-Ⅻ]*$")
 
 
 class DocumentError(ValueError):
@@ -142,6 +147,11 @@ def cells(*texts: str | Cell) -> tuple[Cell, ...]:
 def number(text: str, tone: Tone = "") -> Cell:
     """Return a cell for a figure."""
     return Cell(text, tone, number=True)
+
+
+def drawable(text: str) -> bool:
+    """Tell whether a label can be drawn on a chart."""
+    return _DRAWABLE.match(text) is not None
 
 
 def legend(chart: Chart) -> list[tuple[str, str, str]]:

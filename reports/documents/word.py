@@ -58,9 +58,9 @@ def document_docx(document: Document) -> bytes:
     _footer(file.sections[0])
     _title(file, document)
     wide, charts = False, 0
-    for part in document.parts:
-        if (isinstance(part, Table) and part.wide and bool(part.rows)) != wide:
-            wide = not wide
+    for part, beside in zip(document.parts, _on_its_side(document.parts), strict=True):
+        if beside != wide:
+            wide = beside
             _page(file.add_section(WD_SECTION.NEW_PAGE), wide=wide)
         if isinstance(part, Chart):
             charts += 1
@@ -72,6 +72,16 @@ def document_docx(document: Document) -> bytes:
     buffer = io.BytesIO()
     file.save(buffer)
     return _same_bytes(buffer.getvalue(), moment)
+
+
+def _on_its_side(parts: tuple[Part, ...]) -> list[bool]:
+    """Tell which parts stand on a page on its side: wide tables, a heading before and a note after one."""
+    wide = [isinstance(part, Table) and part.wide for part in parts]
+    before, after = [*wide[1:], False], [False, *wide[:-1]]
+    return [
+        own or (leads and isinstance(part, Heading)) or (follows and isinstance(part, Note))
+        for part, own, leads, follows in zip(parts, wide, before, after, strict=True)
+    ]
 
 
 def _part(file: Any, part: Part) -> None:
@@ -89,6 +99,9 @@ def _part(file: Any, part: Part) -> None:
 
 
 def _styles(file: Any) -> None:
+    # the reader's program chooses mainland shapes of the signs
+    for language in file.styles.element.iter(qn("w:lang")):
+        language.set(qn("w:eastAsia"), "zh-CN")
     for name, font, size, bold in (
         ("Normal", _BODY, 11, False),
         ("Body Text", _BODY, 12, False),

@@ -27,6 +27,7 @@ _TONES: dict[str, Tone] = {
     "target-pending": "info",
     "qualitative": "info",
 }
+_CLASS_TONES: dict[int, Tone] = {1: "good", 2: "good", 3: "good", 4: "warn", 5: "warn", 6: "bad"}
 #: order in which statuses are counted
 STATUS_ORDER = ("met", "on-track", "at-risk", "off-track", "target-pending", "not-applicable", "no-data")
 #: pollutants as they are written; ozone by its daily maximum of 8 hours
@@ -106,6 +107,13 @@ def yes_no(value: object, *, yes: str = "是", no: str = "否") -> str:
 def class_text(value: object) -> str:
     """Return the sign of a class, `NONE` without one."""
     return NONE if absent(value) else class_sign(int(str(value).split(".")[0]))
+
+
+def class_cell(value: object) -> Cell:
+    """Return a class as a cell."""
+    if absent(value):
+        return Cell(NONE, "dim")
+    return Cell(class_text(value), _CLASS_TONES[int(str(value).split(".")[0])])
 
 
 def item_name(key: str) -> str:
