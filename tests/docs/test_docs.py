@@ -204,6 +204,7 @@ _COMMANDS: dict[str, tuple[list[str], str]] = {
     "status, kind source": (["status"], "source"),
     "status, kind open-work": (["status"], "open-work"),
     "status, kind run": (["status"], "run"),
+    "explain": (["explain", "茌新河示例断面", "2025-07-10"], ""),
     "sniff": (["sniff", str(ROOT / "examples/exports/chiping/air/china_sites_20250610.csv")], ""),
     "verify": (["verify"], ""),
     "doctor": (["doctor"], ""),
