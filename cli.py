@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import cli_backfill
 import cli_explain
+import cli_documents
 import cli_export
 import cli_listen
 import cli_progress
@@ -58,6 +59,7 @@ alerts_app = typer.Typer(no_args_is_help=True, help="预警事件 / episodes")
 standards_app = typer.Typer(no_args_is_help=True, help="标准 / standards")
 cli_warehouse.register(app)
 cli_export.register(app)
+cli_documents.register(app)
 cli_explain.register(app)
 cli_sniff.register(app)
 cli_quality.register(app)
