@@ -21,8 +21,8 @@ from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
 import cli_backfill
-import cli_explain
 import cli_documents
+import cli_explain
 import cli_export
 import cli_listen
 import cli_progress
