@@ -28,6 +28,7 @@ import cli_listen
 import cli_progress
 import cli_quality
 import cli_quarantine
+import cli_serve
 import cli_sniff
 import cli_warehouse
 import cli_watch
@@ -66,6 +67,7 @@ cli_quality.register(app)
 cli_progress.register(app)
 cli_quarantine.register(app)
 cli_listen.register(app)
+cli_serve.register(app)
 cli_watch.register(app)
 cli_backfill.register(app)
 app.add_typer(alerts_app, name="alerts")

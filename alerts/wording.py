@@ -32,17 +32,17 @@ class Address(str):
     __slots__ = ()
 
 
-def clean(value: object) -> str:
+def clean(value: object, longest: int = _LONGEST) -> str:
     """Make any text safe to stand inside one line of a message.
 
     Control and format characters (line breaks, escape sequences, direction overrides, zero-width) become
     blanks, runs of blanks one blank; `@` becomes full width, so that no name can call a whole group, and so
-    does the colon of `://`, so that no name becomes an address to follow; more than 160 characters are cut
-    with an ellipsis.
+    does the colon of `://`, so that no name becomes an address to follow; more than `longest` characters are
+    cut with an ellipsis.
     """
     kept = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in str(value))
     line = " ".join(kept.split()).replace("@", "＠").replace("://", "：//")
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def render(template: str, markup: Markup, context: dict[str, Any], *, title: bool = False) -> str:
