@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 from flows.answers import as_records
 from flows.evaluate import registry_of, scope_of, section_dry, sections_frame
 from flows.outlook import sections_counted
-from flows.progress import in_force_on_its_day
 from flows.used_readings import section_readings
+from indicators.air_editions import in_force_on_its_day
 from indicators.contributions import (
     against_figure,
     counts_by_pollutant,

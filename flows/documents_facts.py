@@ -12,7 +12,7 @@ from flows.answers import as_records, indicators, known_at
 from flows.answers_air import air
 from flows.answers_quality import VERDICTS
 from flows.evaluate import registry_of
-from flows.progress import in_force_on_its_day
+from indicators.air_editions import in_force_on_its_day
 from indicators.plan_feeders import said
 from indicators.registry import Registry
 from quality.flags import flag_rules

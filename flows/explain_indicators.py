@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from flows.evaluate import AIR, registry_of, scope_of
 from flows.explain_air import explain_air_day
 from flows.explain_chain import Asked, Chain, said_number, words_of
-from flows.progress import in_force_on_its_day
+from indicators.air_editions import in_force_on_its_day
 from indicators.plan_facts import GOOD_DAY_RATIO, PM2_5_MEAN, is_cumulative
 from indicators.plan_points import BLACK_ODOROUS, GROUNDWATER_V, STATE
 from indicators.registry import NoStandardError, Registry

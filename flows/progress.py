@@ -12,6 +12,7 @@ from flows.evaluate import Evaluated, registry_of, scope_of
 from flows.feeders import Fed, fed_facts, fed_sites, recall_fed, with_returned
 from flows.outlook import outlooks
 from flows.run import Run
+from indicators.air_editions import in_force_on_its_day
 from indicators.plan import evaluate_plan
 from indicators.plan_facts import (
     GOOD_DAY_RATIO,
@@ -184,12 +185,3 @@ def _sum_left_out(feeder: Feeder, by_parameter: pd.Series, of_level: pd.Series) 
     if feeder.statistic == GOOD_DAY_RATIO:
         return int(by_parameter.sum())
     return int(by_parameter.get("pm2_5", 0)) if feeder.statistic == PM2_5_MEAN else 0
-
-
-def in_force_on_its_day(index: pd.DataFrame, registry: Registry) -> pd.DataFrame:
-    """Keep, of days that stand under several editions of the AQI, the edition in force on the day."""
-    kept = [
-        index[mask & (index["edition"] == standard.label).to_numpy()]
-        for standard, mask in registry.spans("aqi", index["day"])
-    ]
-    return pd.concat(kept, ignore_index=True) if kept else index.iloc[0:0]

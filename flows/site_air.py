@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from flows.answers import as_records
 from flows.answers_air import air
 from flows.evaluate import registry_of
-from flows.progress import in_force_on_its_day
 from flows.site_parts import Span
+from indicators.air_editions import in_force_on_its_day
 from indicators.air_statistics import air_statistics
 from indicators.registry import Registry
 from vocabulary.district import District

@@ -97,3 +97,20 @@ def limit_of(limits: Standard, parameter: str, statistic: str) -> float | None:
     """Grade 2 limit of a parameter ("pm2_5", "daily"), or None where the standard has none."""
     row = limits.tables["limits"].get(f"{parameter}_{statistic}")
     return None if row is None else float(row["grade2"])
+
+
+def in_force_on_its_day(index: pd.DataFrame, registry: Registry) -> pd.DataFrame:
+    """Keep, of days that stand under several editions of the AQI, the edition in force on the day.
+
+    Parameters
+    ----------
+    index : DataFrame
+        Columns day and edition (a standard's label).
+    registry : Registry
+        The dated standards.
+    """
+    kept = [
+        index[mask & (index["edition"] == standard.label).to_numpy()]
+        for standard, mask in registry.spans("aqi", index["day"])
+    ]
+    return pd.concat(kept, ignore_index=True) if kept else index.iloc[0:0]

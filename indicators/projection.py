@@ -59,6 +59,7 @@ def project_days(
     *,
     kind: Literal["pm2_5", "aqi"],
     limit: float | None = None,
+    until: int | None = None,
 ) -> Projected | None:
     """Project the year's mean, or the share (%) of days up to a limit.
 
@@ -76,6 +77,8 @@ def project_days(
         Whose spread and season apply.
     limit : float, optional
         A day counts as good up to it (AQI 100); without it the mean is projected.
+    until : int, optional
+        Project the first so many days of the year instead of all n.
 
     Returns
     -------
@@ -88,14 +91,14 @@ def project_days(
     """
     days = np.asarray(values, dtype=np.float64)
     rule, history = standard.rule("interval"), standard.rule("history")
-    so_far, left = days[:elapsed], len(days) - elapsed
+    so_far, left = days[:elapsed], (len(days) if until is None else until) - elapsed
     known = so_far[np.isfinite(so_far)]
     if len(known) < int(history["least_days"]) or left <= 0:
         return None
     years = _usable(np.asarray(past, dtype=np.float64).reshape(-1, len(days)), history)
-    basis = _basis(so_far, years, standard, kind, len(days))
+    basis = _basis(so_far, years, standard, kind, len(days), left)
     generator = np.random.default_rng(_seed(kind, so_far, years, left))
-    drawn = _draw(basis, elapsed, len(days), standard, generator)
+    drawn = _draw(basis, elapsed, left, standard, generator)
     if limit is None:
         outcome = (known.sum() + drawn.mean(axis=1) * left) / (len(known) + left)
     else:
@@ -118,7 +121,7 @@ def _seed(kind: str, so_far: FloatArray, years: FloatArray, left: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{kind}/{left}/".encode() + text).digest()[:8], "big")
 
 
-def _basis(so_far: FloatArray, years: FloatArray, standard: Standard, kind: str, n: int) -> _Basis:
+def _basis(so_far: FloatArray, years: FloatArray, standard: Standard, kind: str, n: int, left: int) -> _Basis:
     spread = standard.rule(f"spread.{kind}")
     block = int(standard.rule("interval")["block_days"])
     prior = float(standard.rule("history")["prior_years"])
@@ -143,7 +146,7 @@ def _basis(so_far: FloatArray, years: FloatArray, standard: Standard, kind: str,
     chance = _noise(shapes / season if len(years) > 1 else shapes / _smooth(shapes[0], block), block)
     # two parts of a year leave each other: half of it is charged to either
     apart = _season_spread(shapes, spread, prior) * (1.0 + 1.0 / len(years)) / 2.0
-    blocks = max(int(known.sum()) / block, 1.0), max((n - len(so_far)) / block, 1.0)
+    blocks = max(int(known.sum()) / block, 1.0), max(left / block, 1.0)
     own = chance * (1.0 + 1.0 / len(years)) / blocks[0] + apart
     weight = year / (year + own)
     level = float(
@@ -199,12 +202,12 @@ def _season_spread(shapes: FloatArray, spread: Mapping[str, Any], prior: float) 
 
 
 def _draw(
-    basis: _Basis, elapsed: int, n: int, standard: Standard, generator: np.random.Generator
+    basis: _Basis, elapsed: int, left: int, standard: Standard, generator: np.random.Generator
 ) -> FloatArray:
-    """Return drawn values of the days to come, draws x (n - elapsed)."""
+    """Return drawn values of the days to come, draws x left."""
     rule = standard.rule("interval")
     draws, block, shift = int(rule["draws"]), int(rule["block_days"]), int(rule["shift_days"])
-    left = n - elapsed
+    season = basis.season[elapsed : elapsed + left]
     blocks = -(-left // block)
     width = basis.shapes.shape[1]
     if basis.method == "past-years":
@@ -218,9 +221,9 @@ def _draw(
         day = (start + np.arange(block)) % width
     drawn = basis.shapes[row, day].reshape(draws, -1)[:, :left]
     if basis.method == "own-days":
-        drawn = drawn * basis.season[elapsed:]
+        drawn = drawn * season
     # a day without a value is as its season
-    drawn = np.where(np.isfinite(drawn), drawn, basis.season[elapsed:])
+    drawn = np.where(np.isfinite(drawn), drawn, season)
     off = np.exp(basis.spread * generator.standard_normal((draws, 1)))
     return np.asarray(drawn * basis.level * off, dtype=np.float64)
 
