@@ -72,6 +72,8 @@ class Evaluated:
 
     counts: dict[str, int] = field(default_factory=dict)
     sections: dict[str, datetime] = field(default_factory=dict)
+    #: stations, sections and outlets, as `sections`
+    sites: dict[str, datetime] = field(default_factory=dict)
     years: set[int] = field(default_factory=set)
     #: what changed and no station, section or outlet is: projects, the district's own figures, wells, water bodies
     strangers: frozenset[str] = frozenset()
@@ -88,9 +90,49 @@ class Evaluated:
     def touch(self, span: Span) -> None:
         """Note that a span was recomputed."""
         self.years.add(span.start.year)
+        for site in span.sites:
+            self.sites[site] = min(span.start, self.sites.get(site, span.start))
         if span.kind == "section":
             for site in span.sites:
                 self.sections[site] = min(span.start, self.sections.get(site, span.start))
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What every step of one evaluation works on."""
+
+    connection: Connection
+    district: District
+    registry: Registry
+    done: Evaluated
+    now: datetime
+
+    def keep(
+        self,
+        table: Table,
+        rows: pd.DataFrame,
+        days: tuple[datetime, datetime],
+        *,
+        sites: Sequence[str] | None = None,
+        kinds: Sequence[str] | None = None,
+    ) -> None:
+        """Let rows stand in the place of a derived table's rows of those days, and count what changed."""
+        rows = rows.assign(district=self.district.key)
+        scope = scope_of(table, self.district, *days, sites=sites, kinds=kinds)
+        changed = replace_derived(
+            self.connection, table, rows, scope=scope, key=_KEYS[table.name], now=self.now
+        )
+        self.done.add(table.name, changed)
+
+
+SECTION_KEY = ("district", "site", "period_kind", "period")
+#: by what a row of each derived table is told
+_KEYS = {
+    section_results.name: SECTION_KEY,
+    air_days.name: ("district", "site", "day", "parameter"),
+    aqi_days.name: ("district", "site", "day", "edition"),
+    outlet_results.name: ("district", "site", "parameter", "period_kind", "start"),
+}
 
 
 def registry_of(district: District) -> Registry:
@@ -115,21 +157,20 @@ def evaluate_district(connection: Connection, run: Run, district: District) -> E
     judged = judgement(district, run.run_date)
     done = Evaluated(judged, last_judged(connection, district.key))
     done.strangers = _strangers(connection, district)
-    registry = registry_of(district)
-    now = now_utc()
+    work = _Work(connection, district, registry_of(district), done, now_utc())
     years: dict[int, set[str]] = {}
     for span in stale_spans(connection, district):
         if span.kind == "station":
-            _air(connection, district, registry, span, done, now)
+            _air(work, span)
         elif span.kind == "section":
-            _water(connection, district, registry, span, done, now)
+            _water(work, span)
             years.setdefault(span.start.year, set()).update(span.sites)
         elif span.kind == "outlet":
-            _outlets(connection, district, registry, span, done, now)
+            _outlets(work, span)
         done.touch(span)
         run.tell(f"{district.name_zh} {_KIND[span.kind]} {span.months[0]}..{span.months[-1]} 已重算")
     for year, sites in sorted(years.items()):
-        _water_year(connection, district, registry, year, sorted(sites), done, now)
+        _water_year(work, year, sorted(sites))
     connection.execute(delete(stale_days).where(stale_days.c.district == district.key))
     if done.before != judged:
         mark_judged(connection, district.key, judged)
@@ -211,14 +252,8 @@ def section_dry(
     return dry_sections(found if found.empty else of())
 
 
-def _water(
-    connection: Connection,
-    district: District,
-    registry: Registry,
-    span: Span,
-    done: Evaluated,
-    now: datetime,
-) -> None:
+def _water(work: _Work, span: Span) -> None:
+    connection, district, registry = work.connection, work.district, work.registry
     sites = list(span.sites)
     sections = sections_frame(district)
     sections = sections[sections["site"].isin(sites)]
@@ -240,19 +275,9 @@ def _water(
         for month in span.months
     ]
     left_out = used.count_left(["site", "month"]).rename_axis(["site", "period"])
-    rows = pd.concat(
-        [
-            _section_rows(district, samples),
-            *[_section_rows(district, _periodic(results, "month", left_out)) for results in monthly],
-        ],
-        ignore_index=True,
-    )
-    scope = scope_of(section_results, district, *days, sites=sites, kinds=["sample", "month"])
-    changed = replace_derived(connection, section_results, rows, scope=scope, key=SECTION_KEY, now=now)
-    done.add("section_results", changed)
-
-
-SECTION_KEY = ("district", "site", "period_kind", "period")
+    months = [_section_rows(district, _periodic(results, "month", left_out)) for results in monthly]
+    rows = pd.concat([_section_rows(district, samples), *months], ignore_index=True)
+    work.keep(section_results, rows, days, sites=sites, kinds=["sample", "month"])
 
 
 def _periodic(results: pd.DataFrame, kind: str, left_out: pd.Series) -> pd.DataFrame:
@@ -266,37 +291,20 @@ def _section_rows(district: District, results: pd.DataFrame) -> pd.DataFrame:
     return results.assign(district=district.key)[columns]
 
 
-def _water_year(
-    connection: Connection,
-    district: District,
-    registry: Registry,
-    year: int,
-    sites: list[str],
-    done: Evaluated,
-    now: datetime,
-) -> None:
+def _water_year(work: _Work, year: int, sites: list[str]) -> None:
+    connection, district, registry = work.connection, work.district, work.registry
     sections = sections_frame(district)
     sections = sections[sections["site"].isin(sites)]
     start, end = datetime(year, 1, 1), datetime(year + 1, 1, 1)
     used = section_readings(connection, district, sites, start, end, use="evaluation")
     dry = section_dry(connection, district, sites, start, end)
     results = evaluate_sections(used.kept, sections, str(year), registry=registry, dry=dry)
-    scope = scope_of(section_results, district, start, end, sites=sites, kinds=["year"])
     rows = _section_rows(district, _periodic(results, "year", used.count_left(["site"])))
-    done.add(
-        "section_results",
-        replace_derived(connection, section_results, rows, scope=scope, key=SECTION_KEY, now=now),
-    )
+    work.keep(section_results, rows, (start, end), sites=sites, kinds=["year"])
 
 
-def _air(
-    connection: Connection,
-    district: District,
-    registry: Registry,
-    span: Span,
-    done: Evaluated,
-    now: datetime,
-) -> None:
+def _air(work: _Work, span: Span) -> None:
+    connection, district, registry = work.connection, work.district, work.registry
     stations = district.sites[district.sites["kind"] == "station"].rename(columns={"key": "site"})
     hours = recall_readings(
         connection,
@@ -311,32 +319,14 @@ def _air(
     by_station = station_days(used.kept, registry=registry)
     by_district = district_days(by_station, stations, registry=registry)
     days = pd.concat([by_station, by_district], ignore_index=True)
-    scope = scope_of(air_days, district, span.start, span.end)
-    rows = with_left_out(days, day_counts(used)).assign(district=district.key)
-    done.add(
-        "air_days",
-        replace_derived(
-            connection, air_days, rows, scope=scope, key=("district", "site", "day", "parameter"), now=now
-        ),
-    )
+    work.keep(air_days, with_left_out(days, day_counts(used)), (span.start, span.end))
     index = daily_aqi(days, registry=registry)
     editions = side_by_side(registry, span.start.year)
     if editions:
         index = pd.concat(
             [daily_aqi(days, registry=registry, edition=edition) for edition in editions], ignore_index=True
         )
-    scope = scope_of(aqi_days, district, span.start, span.end)
-    done.add(
-        "aqi_days",
-        replace_derived(
-            connection,
-            aqi_days,
-            index.assign(district=district.key),
-            scope=scope,
-            key=("district", "site", "day", "edition"),
-            now=now,
-        ),
-    )
+    work.keep(aqi_days, index, (span.start, span.end))
 
 
 def side_by_side(registry: Registry, year: int) -> list[str]:
@@ -349,14 +339,8 @@ def side_by_side(registry: Registry, year: int) -> list[str]:
     return editions if len(editions) > 1 else []
 
 
-def _outlets(
-    connection: Connection,
-    district: District,
-    registry: Registry,
-    span: Span,
-    done: Evaluated,
-    now: datetime,
-) -> None:
+def _outlets(work: _Work, span: Span) -> None:
+    connection, district, registry = work.connection, work.district, work.registry
     sites = list(span.sites)
     hours = recall_readings(
         connection, district=district.key, start=span.start, end=span.end, sites=sites, periods=["1h"]
@@ -369,9 +353,5 @@ def _outlets(
     by_day = by_day.assign(period_kind="day", start=by_day["day"])
     judged = pd.concat([by_hour, by_day], ignore_index=True)
     # what is plainly within its limit is not kept: it can be recomputed and would only fill the table
-    rows = judged[~judged["verdict"].isin(["ok", "no-limit"])].assign(district=district.key)
-    scope = scope_of(outlet_results, district, span.start, span.end, sites=sites)
-    key = ("district", "site", "parameter", "period_kind", "start")
-    done.add(
-        "outlet_results", replace_derived(connection, outlet_results, rows, scope=scope, key=key, now=now)
-    )
+    rows = judged[~judged["verdict"].isin(["ok", "no-limit"])]
+    work.keep(outlet_results, rows, (span.start, span.end), sites=sites)

@@ -29,13 +29,12 @@ from warehouse.schema import deliveries, quarantine, readings, series, stale_day
 from warehouse.statements import statements_of
 from warehouse.stored_chains import apply_updates, changed_days, mark_stale, stored_chains
 
-_REFUSED_COUNTS = ("new", "revised", "unchanged", "duplicate")
-
 
 @dataclass(frozen=True)
 class Unit:
     """One delivery ready to load (工作单元). `blank` and the frames' rows make up its cells.
 
+    Every field is the ledger's column of that name.
     issued_at and modified_at are Asia/Shanghai wall times without zone.
     """
 
@@ -173,29 +172,14 @@ def _write_ledger(
     accepted: pd.DataFrame,
     now: datetime,
 ) -> None:
-    rows = pd.DataFrame(
-        {
-            "id": ids,
-            "district": [unit.district for unit in units],
-            "source": [unit.source for unit in units],
-            "partition": [unit.partition for unit in units],
-            "sha256": [unit.sha256 for unit in units],
-            "name": [unit.name for unit in units],
-            "size": [unit.size for unit in units],
-            "issued_at": pd.Series([unit.issued_at for unit in units], dtype="datetime64[us]"),
-            "modified_at": pd.Series([unit.modified_at for unit in units], dtype="datetime64[us]"),
-            "rank": ranks,
-            "encoding": [unit.encoding for unit in units],
-            "state": [unit.state for unit in units],
-            "code": [unit.code for unit in units],
-            "detail_zh": [unit.detail_zh for unit in units],
-            "detail_en": [unit.detail_en for unit in units],
-        }
-    )
+    rows = pd.DataFrame([vars(unit) for unit in units])
+    rows = rows.astype({"issued_at": "datetime64[us]", "modified_at": "datetime64[us]"})
+    rows.insert(0, "id", ids)
+    rows["rank"] = ranks
     observed = accepted.groupby("delivery")["observed_at"].agg(["min", "max"]).reindex(range(len(units)))
     rows["observed_from"] = observed["min"].astype("datetime64[us]").to_numpy()
     rows["observed_to"] = observed["max"].astype("datetime64[us]").to_numpy()
-    for name in ("cells_in", "new", "revised", "unchanged", "duplicate", "quarantined", "blank"):
+    for name in balance.columns.drop("delivery_id"):
         rows[name] = balance[name].to_numpy()
     rows["loaded_at"] = pd.Series([now] * len(units), dtype="datetime64[us]")
     bulk.append(connection, deliveries, rows)
@@ -215,37 +199,6 @@ def write_quarantine(
     rows["note"] = ""
     rows["known_from"] = pd.Timestamp(now)
     bulk.append(connection, quarantine, rows)
-
-
-def record_refusal(connection: Connection, unit: Unit, *, now: datetime) -> None:
-    """Write the ledger row of a delivery refused before any cell could be read."""
-    bulk.lock_district(connection, unit.district)
-    (rank,) = free_ranks(connection, [unit])
-    (identity,) = bulk.next_ids(connection, deliveries, 1)
-    connection.execute(
-        insert(deliveries).values(
-            id=int(identity),
-            district=unit.district,
-            source=unit.source,
-            partition=unit.partition,
-            sha256=unit.sha256,
-            name=unit.name,
-            size=unit.size,
-            issued_at=unit.issued_at,
-            modified_at=unit.modified_at,
-            rank=int(rank),
-            encoding=unit.encoding,
-            state="refused",
-            code=unit.code,
-            detail_zh=unit.detail_zh,
-            detail_en=unit.detail_en,
-            cells_in=0,
-            quarantined=0,
-            blank=0,
-            loaded_at=now,
-            **dict.fromkeys(_REFUSED_COUNTS, 0),
-        )
-    )
 
 
 def mark_range(connection: Connection, district: str, first: datetime, end: datetime) -> None:
