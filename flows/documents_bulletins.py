@@ -8,7 +8,8 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from flows.answers import PeriodError, as_records, bounds, known_at
-from flows.documents_facts import judged_on, standards_used
+from flows.documents_facts import judged_on
+from flows.documents_quality import standards_used
 from flows.evaluate import registry_of, section_dry, sections_frame
 from flows.used_readings import section_readings, with_left_out
 from indicators.county_shares import share

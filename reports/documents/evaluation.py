@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from reports.documents import evaluation_annex, evaluation_media
+from reports.documents import (
+    evaluation_air,
+    evaluation_annex,
+    evaluation_outlook,
+    evaluation_reductions,
+    evaluation_water,
+)
 from reports.documents.composing import Composer
 from reports.documents.evidence import Evidence, Record, Records
 from reports.documents.model import Cell, Document, Panel, Series, cells, drawable, number
@@ -13,12 +19,15 @@ from reports.documents.wording import (
     NONE,
     STATUS_ORDER,
     absent,
+    by_hand,
+    kind_word,
     ratio,
     shown,
     status_cell,
     status_tone,
     status_word,
-    zh_part,
+    target_text,
+    value_text,
 )
 from vocabulary.plan import Indicator
 
@@ -27,7 +36,7 @@ _REACHED = ("met", "on-track")
 _BEHIND = ("at-risk", "off-track")
 _OPEN = ("no-data", "target-pending")
 #: panels beside each other
-_COLUMNS = 3
+_COLUMNS = 4
 
 
 def evaluation(found: Evidence) -> Document:
@@ -39,13 +48,13 @@ def evaluation(found: Evidence) -> Document:
     _overview(composer, found)
     _all_indicators(composer, found)
     _groups(composer, found)
-    evaluation_media.air(composer, found)
-    evaluation_media.water(composer, found)
-    evaluation_media.reductions(composer, found)
-    _moved(composer, found)
-    _ahead(composer, found)
-    _gaps(composer, found)
-    _further(composer, found)
+    evaluation_air.air(composer, found)
+    evaluation_water.water(composer, found)
+    evaluation_reductions.reductions(composer, found)
+    evaluation_outlook.moved(composer, found)
+    evaluation_outlook.ahead(composer, found)
+    evaluation_outlook.gaps(composer, found)
+    evaluation_outlook.further(composer, found)
     evaluation_annex.quality(composer, found)
     evaluation_annex.annex(composer, found)
     return Document(
@@ -111,20 +120,20 @@ def _overview(composer: Composer, found: Evidence) -> None:
         (2, 1.2, 1.2, 1.2, 4),
         empty="该年没有指标记录",
     )
+    composer.note(
+        "状态含义：已达标——达到规划目标年目标值；进展正常、有风险、未达标——目标年以前，对照由基数到目标的路径判定"
+        "（统计口径调整的指标不画路径）；目标待下达——规划写明“完成市下达任务”，尚无数值；不适用——辖区内没有应评价的对象。"
+    )
     if found.form != "yearly":
         _by_year(composer, found, kinds)
     behind = [record for record in records if record["status"] in _BEHIND]
     composer.section("未达标和有风险的指标")
     composer.items(
         [
-            f"第 {row['indicator']} 项 {row['name']}（{_kind(found, row)}）：{row['reason_zh']}"
+            f"第 {row['indicator']} 项 {row['name']}（{kind_word(found.plan, row)}）：{row['reason_zh']}"
             for row in behind
         ],
         "没有未达标或有风险的指标。",
-    )
-    composer.note(
-        "状态含义：已达标——达到规划目标年目标值；进展正常、有风险、未达标——目标年以前，对照由基数到目标的路径判定"
-        "（统计口径调整的指标不画路径）；目标待下达——规划写明“完成市下达任务”，尚无数值；不适用——辖区内没有应评价的对象。"
     )
 
 
@@ -141,11 +150,6 @@ def _counted(records: Records) -> str:
 
 def _count(records: Records, status: str) -> int:
     return sum(record["status"] == status for record in records)
-
-
-def _kind(found: Evidence, record: Record) -> str:
-    kind = next(item.kind for item in found.plan.indicator if item.number == record["indicator"])
-    return KINDS[kind]
 
 
 def _by_year(composer: Composer, found: Evidence, kinds: Mapping[int, str]) -> None:
@@ -222,7 +226,7 @@ def _all_indicators(composer: Composer, found: Evidence) -> None:
             "数据来源；标准",
         ),
         rows,
-        (0.7, 3, 1, 1.1, 1.3, 1.5, 1.2, 1.2, 1.2, 5.2, 2.4),
+        (0.9, 3, 1.1, 1, 1.3, 1.5, 1.2, 1.3, 1.7, 5, 2.4),
         empty=f"{found.year} 年没有指标记录",
         wide=True,
     )
@@ -230,16 +234,6 @@ def _all_indicators(composer: Composer, found: Evidence) -> None:
         "* 统计口径与“十三五”不同，基数不可比，不画路径；减排量只计核定量，上报量不计入。"
         "基数单位与目标不同的，连单位列出。比率一律同时给出分子与分母。"
     )
-
-
-def target_text(record: Record) -> str:
-    """Return a target as its document states it: a number, or words."""
-    return shown(record["target"])
-
-
-def value_text(item: Indicator, record: Record) -> str:
-    """Return an indicator's value with its places; a value in words is told by the reason beside it."""
-    return shown(record["value"], item.decimals)
 
 
 def _groups(composer: Composer, found: Evidence) -> None:
@@ -272,15 +266,15 @@ def _groups(composer: Composer, found: Evidence) -> None:
             f"{group}类指标逐年值",
             ("序号", "指标", *[str(year) for year in years], f"{found.plan.last_year} 年目标", "状态"),
             rows,
-            (0.7, 3.6, *[1.1] * len(years), 1.5, 1.3),
+            (0.8, 3.4, *[1.1] * len(years), 1.6, 1.7),
             empty="没有记录",
         )
         drawn = [panel for item in items if (panel := _panel(found, item, years)) is not None]
         composer.chart(
-            f"{group}类指标逐年值（小图编号为指标序号）",
+            f"{group}类指标逐年值（小图编号为指标序号，横轴为年份后两位）",
             drawn,
-            columns=min(_COLUMNS, len(drawn) or 1),
-            height=1.75,
+            columns=_COLUMNS if len(drawn) > _COLUMNS else max(len(drawn), 2),
+            height=1.4,
         )
         silent = [item for item in items if all(_value(found, item, year) is None for year in years)]
         if silent:
@@ -308,7 +302,7 @@ def _why(found: Evidence, item: Indicator) -> str:
 def _panel(found: Evidence, item: Indicator, years: Sequence[int]) -> Panel | None:
     """Return the years of an indicator with its target; nothing where no year has a figure."""
     values = tuple(_value(found, item, year) for year in years)
-    if all(value is None for value in values):
+    if all(value is None for value in values) or by_hand(item):
         return None
     last = _record_of(found, item, found.year)
     target = last["target"] if last is not None else None
@@ -316,128 +310,4 @@ def _panel(found: Evidence, item: Indicator, years: Sequence[int]) -> Panel | No
     if isinstance(target, float | int):
         series.append(Series(f"{found.plan.last_year} 年目标", (float(target),) * len(years), "limit"))
     unit = f" ({item.unit})" if item.unit and drawable(item.unit) else ""
-    return Panel(f"{item.number}{unit}", tuple(str(year) for year in years), tuple(series))
-
-
-def _moved(composer: Composer, found: Evidence) -> None:
-    composer.chapter("变化原因")
-    if not found.moved:
-        composer.say("没有可分解的变化：缺少可比年份的监测数据，或没有相应的贡献分析。")
-        return
-    names = {item.number: item for item in found.plan.indicator}
-    kinds = {"station": "站点", "month": "月份", "pollutant": "污染物", "factor": "因子", "section": "断面"}
-    for wanted in dict.fromkeys(row["indicator"] for row in found.moved):
-        rows = [row for row in found.moved if row["indicator"] == wanted]
-        composer.table(
-            f"第 {wanted} 项 {names[wanted].name_zh}：{found.year} 年变化的构成",
-            ("类别", "对象", "贡献", "单位", "占比", "说明"),
-            [
-                cells(
-                    kinds.get(str(row["kind"]), str(row["kind"])),
-                    shown(row["name"] or row["subject"]),
-                    number(shown(row["amount"])),
-                    shown(row["unit"]),
-                    number(shown(row["share"])),
-                    zh_part(row["note"]) or NONE,
-                )
-                for row in rows
-            ],
-            (1, 2.4, 1.2, 1.2, 1, 3),
-            empty="没有可分解的变化",
-        )
-
-
-def _ahead(composer: Composer, found: Evidence) -> None:
-    composer.chapter("年末预测与剩余空间")
-    names = {item.number: item for item in found.plan.indicator}
-    told = [row for row in found.of_year() if not absent(row["projection"]) or zh_part(row["remaining"])]
-    over = found.judged_on.year > found.year
-    none = "该年已经结束，没有需要预测的指标。" if over else "没有可预测的指标，也没有剩余空间可算。"
-    if not told:
-        composer.say(none)
-        return
-    composer.table(
-        "年末预测（80 % 区间）与剩余空间",
-        ("序号", "指标", "单位", "年内值", "预测", "区间", "目标", "剩余空间"),
-        [
-            cells(
-                number(str(row["indicator"])),
-                row["name"],
-                row["unit"] or NONE,
-                number(value_text(names[row["indicator"]], row)),
-                number(shown(row["projection"], names[row["indicator"]].decimals)),
-                NONE
-                if absent(row["low"])
-                else f"{shown(row['low'], names[row['indicator']].decimals)}～"
-                f"{shown(row['high'], names[row['indicator']].decimals)}",
-                number(target_text(row)),
-                zh_part(row["remaining"]) or NONE,
-            )
-            for row in told
-        ],
-        (0.7, 3, 1, 1, 1, 1.6, 1, 3.4),
-        empty=none,
-    )
-    composer.note("预测方法与区间的含义见项目文档；没有预测的指标只列剩余空间。")
-
-
-def _gaps(composer: Composer, found: Evidence) -> None:
-    composer.chapter("尚缺的数据与结论")
-    rows = [
-        cells(
-            number(str(row["indicator"])),
-            row["name"],
-            _kind(found, row),
-            status_cell(row["status"]),
-            row["reason_zh"] or NONE,
-        )
-        for row in found.of_year()
-        if row["status"] in _OPEN or row["valid"] is False
-    ]
-    composer.table(
-        f"{found.year} 年尚不能下结论、或有效数据不足的指标",
-        ("序号", "指标", "属性", "状态", "缺什么"),
-        rows,
-        (0.7, 3, 1, 1.3, 5),
-        empty="没有：全部指标均有结论且数据有效。",
-    )
-
-
-def _further(composer: Composer, found: Evidence) -> None:
-    composer.chapter("其他目标与任务节点")
-    composer.table(
-        "规划正文中的其他目标",
-        ("目标", "要求", "单位", "现值", "状态", "说明", "出处"),
-        [
-            cells(
-                row["name"],
-                row["target"],
-                row["unit"] or NONE,
-                number(shown(row["value"])),
-                status_cell(row["status"]),
-                row["reason_zh"] or NONE,
-                row["reference"] or NONE,
-            )
-            for row in found.further
-        ],
-        (3, 2.2, 1.5, 1, 1.3, 3.2, 1.6),
-        empty="规划没有其他量化目标",
-    )
-    composer.table(
-        "规划任务节点",
-        ("任务", "完成期限", "到期情况", "依据"),
-        [
-            cells(
-                item.name_zh,
-                item.due.isoformat(),
-                Cell("已到期，须由责任部门提供完成证明", "info")
-                if item.due < found.judged_on
-                else Cell("未到期"),
-                item.document,
-            )
-            for item in found.plan.milestone
-        ],
-        (3, 1.3, 2.4, 2.6),
-        empty="规划没有任务节点",
-    )
-    composer.note("任务节点是否完成由责任部门提供证明，本系统只提示期限，不作推断。")
+    return Panel(f"{item.number}{unit}", tuple(f"{year % 100:02d}" for year in years), tuple(series))

@@ -85,6 +85,14 @@ class Table:
         if wrong := [row for row in self.rows if len(row) != len(self.head)]:
             raise DocumentError(f"{self.caption}: a row of {len(wrong[0])} cells under {len(self.head)}")
 
+    def header(self) -> tuple[Cell, ...]:
+        """Return the header row; above figures alone it is set to the right like them."""
+        columns = list(zip(*self.rows, strict=True)) or [()] * len(self.head)
+        return tuple(
+            Cell(text, number=bool(column) and all(cell.number for cell in column))
+            for text, column in zip(self.head, columns, strict=True)
+        )
+
 
 @dataclass(frozen=True)
 class Series:

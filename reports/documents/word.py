@@ -188,7 +188,7 @@ def _table(file: Any, part: Table) -> None:
     widths = _widths(file.sections[-1], part)
     for place, width in enumerate(widths):
         table.columns[place].width = width
-    head = tuple(Cell(text) for text in part.head)
+    head = part.header()
     size = 8.5 if part.wide or len(part.head) > 7 else 9.5  # noqa: PLR2004  # beyond that many columns words break
     for row, texts in zip(table.rows, (head, *part.rows), strict=True):
         _keep_whole(row, header=texts is head)

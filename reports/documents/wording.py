@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from reports.documents.evidence import Record
 from reports.documents.model import Cell, Tone
 from reports.terminal import STATUS, plain
 from vocabulary.parameters import parameters
+from vocabulary.plan import Indicator, Plan
 from vocabulary.rounding import round_half_even
 from vocabulary.water_class import class_sign
 
@@ -154,3 +156,26 @@ def statistic_name(key: str, parameter: str) -> str:
         of = "日最大8小时平均" if parameter == "o3_mda8" else "24小时平均"
         return f"{of}第{found[1]}百分位数"
     return key
+
+
+def target_text(record: Record) -> str:
+    """Return a target as its document states it: a number, or words."""
+    return shown(record["target"])
+
+
+def value_text(item: Indicator, record: Record) -> str:
+    """Return an indicator's value with its places; a verdict that was returned with its evidence in words."""
+    if by_hand(item) and not absent(record["value"]):
+        return "符合" if record["value"] == 1 else "不符合"
+    return shown(record["value"], item.decimals)
+
+
+def by_hand(item: Indicator) -> bool:
+    """Tell whether an indicator is judged by a verdict that is returned with its evidence."""
+    return item.qualitative is not None and item.qualitative.rule == "evidence-by-hand"
+
+
+def kind_word(plan: Plan, record: Record) -> str:
+    """Return whether an indicator is binding or anticipatory."""
+    kind = next(item.kind for item in plan.indicator if item.number == record["indicator"])
+    return KINDS[kind]
