@@ -19,7 +19,7 @@ from alerts.routing_settings import ChannelSettings
 from warehouse.schema import episodes, outbox
 
 #: steps of which a digest's line needs no link to acknowledge
-_OVER = frozenset({"resolved", "annulled"})
+_OVER = frozenset({"resolved", "annulled", "acknowledged", "closed"})
 #: a digest of one is no digest
 _FEWEST = 2
 

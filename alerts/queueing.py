@@ -19,7 +19,7 @@ from vocabulary.clock import utc_of_wall, wall_time
 from warehouse.schema import outbox
 
 #: steps whose link only shows: nothing is left to acknowledge
-_OVER = frozenset({"resolved", "annulled"})
+_OVER = frozenset({"resolved", "annulled", "acknowledged", "closed"})
 
 
 def message_key(rule: str, district: str, subject: str, since: dt.datetime, step: str, channel: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from alerts.routing_settings import ChannelSettings, Quiet, Rota, Routing
 
 #: steps of which only those hear who were told before
-_TO_THE_TOLD = frozenset({"resolved", "annulled"})
+_TO_THE_TOLD = frozenset({"resolved", "annulled", "acknowledged", "closed"})
 
 
 @dataclass(frozen=True)
