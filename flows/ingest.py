@@ -12,6 +12,7 @@ from flows.facts import expected_of, facts_of
 from flows.gather import BATCH_BYTES, BATCH_FILES, Gathered, Pending
 from flows.run import Run, SourceReport
 from quality.batch import Expected
+from quality.data_docs import keep_validation
 from quality.judge import Judgement, Refusal, judge
 from quality.results import write_results
 from sources.catalogue import read_delivery
@@ -79,7 +80,12 @@ def settle(
     _tell(report, judged)
     if not run.dry_run:
         folder = run.settings.home / "quality" / district.key / source.key
-        write_results(judged, folder / f"{batch[0].partition or 'undated'}-{units[0].sha256[:12]}.json")
+        name = f"{batch[0].partition or 'undated'}-{units[0].sha256[:12]}"
+        write_results(judged, folder / f"{name}.json")
+        if judged.document is not None:
+            place = run.settings.home / "data_docs"
+            where = {"district": district.key, "source": source.key, "name": name}
+            keep_validation(place, judged.document, **where, at=now_utc())
     else:
         _expect(report, units, judged, away)
         return
@@ -105,7 +111,13 @@ def _judged(
         place: facts_of(result, unit.partition, expected.get(place))
         for place, (unit, result) in enumerate(zip(units, read, strict=True))
     }
-    return judge(readings, source=source.key, deliveries=[unit.name for unit in units], facts=facts)
+    return judge(
+        readings,
+        source=source.key,
+        deliveries=[unit.name for unit in units],
+        facts=facts,
+        documented=run.settings.data_docs and not run.dry_run,
+    )
 
 
 def _tell(report: SourceReport, judged: Judgement) -> None:

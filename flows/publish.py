@@ -6,6 +6,8 @@ from flows.quality_pages import publish_quality
 from flows.revisions import publish_revisions
 from flows.run import Run
 from flows.site import Built, build_site
+from quality.data_docs import build_data_docs
+from vocabulary.clock import now_utc
 
 
 def publish(run: Run) -> None:
@@ -15,6 +17,10 @@ def publish(run: Run) -> None:
         run.summary.places["修订 revisions"] = str(revisions)
     quality = publish_quality(run)
     site = publish_site(run)
+    if run.settings.data_docs:
+        docs = build_data_docs(run.settings.home / "data_docs", now=now_utc(), days=run.settings.quality_days)
+        if docs is not None:
+            run.summary.places["Data Docs"] = str(docs)
     run.summary.places |= {
         "报告 report": str(site.index),
         "消息 messages": str(home / "messages"),

@@ -36,6 +36,9 @@ class Settings(BaseSettings):
         ge=1,
         description="days for which outcomes of judging are kept whole; then as sums of the month",
     )
+    data_docs: bool = Field(
+        default=False, description="Great Expectations' own pages of what is judged, under home/data_docs"
+    )
     watch: Path = Field(
         default=ROOT / "flows" / "data" / "watch.toml", description="by when nights must begin and end"
     )

@@ -1,6 +1,6 @@
 """One run of Great Expectations over a frame: which rows fail which expectation.
 
-This is the one module that knows Great Expectations. Rows are taken from its native
+This module and `quality.data_docs` (its own pages) are those that know Great Expectations. Rows are taken from its native
 `unexpected_index_list`; asking for `unexpected_index_column_names` costs 40 times as much where
 many rows fail. An expectation that raises is an error here, never a pass.
 """
@@ -8,7 +8,7 @@ many rows fail. An expectation that raises is an error here, never a pass.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from quality.suites import RowExpectation
+from vocabulary.reasons import reasons
+
+_LISTS = frozenset({"unexpected_list", "unexpected_index_list", "partial_unexpected_index_list"})
 
 
 class JudgementError(Exception):
@@ -33,7 +36,8 @@ class Outcome:
     success: bool
 
 
-def _library() -> Any:
+def library() -> Any:
+    """Return Great Expectations, imported on first use."""
     # imported here because it takes seconds: a night with nothing new must not pay for it
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="module 'sre_\\w+' is deprecated")
@@ -43,7 +47,7 @@ def _library() -> Any:
 
 def _context(gx: Any) -> Any:
     """Return a context of its own for one run: in memory, silent, touching no file."""
-    from great_expectations.data_context.types import base  # noqa: PLC0415 - see _library
+    from great_expectations.data_context.types import base  # noqa: PLC0415 - see library
 
     memory = base.InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
     bars = {"globally": False, "metric_calculations": False}
@@ -57,9 +61,13 @@ def _built(gx: Any, expectation: RowExpectation) -> Any:
     kind = getattr(gx.expectations, expectation.type, None)
     if kind is None:
         raise JudgementError(f"{expectation.type} ({expectation.code}) is no class of Great Expectations")
-    extra: dict[str, Any] = {"meta": {"order": expectation.order, "code": expectation.code}}
+    reason = reasons()[expectation.code]
+    extra: dict[str, Any] = {
+        "meta": {"order": expectation.order, "code": expectation.code},
+        "description": f"{reason.zh} / {reason.en} ({expectation.code})",
+    }
     if expectation.where is not None:
-        from great_expectations.expectations.row_conditions import Column  # noqa: PLC0415 - see _library
+        from great_expectations.expectations.row_conditions import Column  # noqa: PLC0415 - see library
 
         column, equals = expectation.where
         extra["row_condition"] = Column(column) == equals
@@ -95,12 +103,20 @@ def _outcome(result: Any, expectation: RowExpectation, id_column: str | None) ->
     return Outcome(expectation, int(found["element_count"]), rows, bool(result.success))
 
 
+def _document(validation: Any) -> dict[str, Any]:
+    """Return what the library said as plain data; its lists of rows, as long as the frame, are left out."""
+    for result in validation.results:
+        result.result = {key: found for key, found in result.result.items() if key not in _LISTS}
+    return dict(validation.to_json_dict())
+
+
 def run(
     frame: pd.DataFrame,
     expectations: Sequence[RowExpectation],
     terms: Mapping[str, Any],
     *,
     id_column: str | None = None,
+    keep: Callable[[dict[str, Any]], None] | None = None,
 ) -> list[Outcome]:
     """Judge every row of a frame in one run of Great Expectations.
 
@@ -114,6 +130,8 @@ def run(
         Values of the suite parameters that the expectations name with ``$PARAMETER``.
     id_column
         Take the rows by the library's slow row-id mode from this column, for proofs of equality.
+    keep
+        Is handed the library's own result as plain data, for its own pages (`quality.data_docs`).
 
     Returns
     -------
@@ -125,7 +143,7 @@ def run(
     JudgementError
         When an expectation raises, gives no rows, or is missing from the result.
     """
-    gx = _library()
+    gx = library()
     try:
         context = _context(gx)
         asset = context.data_sources.add_pandas("readings").add_dataframe_asset("readings")
@@ -145,4 +163,7 @@ def run(
     missing = [item.code for item in expectations if item.order not in by_order]
     if missing:
         raise JudgementError(f"no result for {', '.join(missing)}")
-    return [_outcome(by_order[item.order], item, id_column) for item in expectations]
+    outcomes = [_outcome(by_order[item.order], item, id_column) for item in expectations]
+    if keep is not None:
+        keep(_document(validation))
+    return outcomes

@@ -71,6 +71,8 @@ class Judgement:
     counts
         One row a delivery: delivery, name, rows, accepted, quarantined, refused.
         rows = accepted + quarantined, or 0 accepted and 0 quarantined where refused.
+    document
+        What Great Expectations itself said, as plain data, where it was asked for.
     """
 
     source: str
@@ -84,6 +86,7 @@ class Judgement:
     facts: tuple[DeliveryFacts, ...]
     results: list[dict[str, Any]]
     counts: pd.DataFrame
+    document: dict[str, Any] | None = None
 
     def refused_cells(self) -> pd.DataFrame:
         """Return one reject row a refused delivery, standing for all its readings.
@@ -296,6 +299,7 @@ def judge(
     source: str,
     deliveries: Sequence[str] = (),
     facts: Mapping[int, DeliveryFacts] | None = None,
+    documented: bool = False,
 ) -> Judgement:
     """Judge a batch of readings row by row, and its deliveries each as a whole.
 
@@ -315,6 +319,8 @@ def judge(
     facts
         Delivery number -> what is known beside its readings: cells, what its reader turned away, its issue, what the
         ledger expects. What is not given is not judged.
+    documented
+        Whether the judgement carries what Great Expectations itself said, for its own pages.
 
     Returns
     -------
@@ -336,9 +342,11 @@ def judge(
     frame = judged_frame(readings)
     nothing = np.empty(0, dtype=np.int64)
     outcomes = [Outcome(item, 0, nothing, success=True) for item in suite.expectations]
+    documents: list[dict[str, Any]] = []
     if len(frame):
         used = {name for item in suite.expectations for name in item.columns}
-        outcomes = run(frame[[name for name in frame.columns if name in used]], suite.expectations, terms())
+        own = frame[[name for name in frame.columns if name in used]]
+        outcomes = run(own, suite.expectations, terms(), keep=documents.append if documented else None)
     verdict, codes = _row_codes(outcomes, len(frame))
     known = _facts(facts, names)
     found = findings(
@@ -388,4 +396,5 @@ def judge(
         facts=known,
         results=_records(outcomes, suite, found, delivery, names),
         counts=counts,
+        document=documents[0] if documents else None,
     )
