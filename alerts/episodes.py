@@ -8,6 +8,8 @@ from alerts.rules import Rule
 
 #: columns the samples must have
 SAMPLE_COLUMNS: tuple[str, ...] = ("site", "observed_at", "class", "multiples", "worst", "beyond")
+#: columns they may have: whether a sample is bad or good where that is more than its class; neither: unknown
+JUDGED_COLUMNS: tuple[str, ...] = ("bad", "good")
 
 #: column -> dtype of the frame of episodes
 EPISODE_DTYPES: dict[str, str] = {
@@ -31,18 +33,20 @@ class SamplesError(Exception):
 def find_episodes(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     """Find every episode of a rule in the samples of any number of sites.
 
-    A sample is *bad* when `class >= rule.raise_class`, *good* when `class <= rule.clear_class`. An
-    episode opens when `rule.raise_after` samples in a row are bad, or one bad sample is `beyond`; it
+    A sample is *bad* and *good* as its columns of these names say; without them it is bad when
+    `class >= rule.raise_class` and good when `class <= rule.clear_class`. An episode opens when `rule.raise_after` samples in a row are bad, or one bad sample is `beyond`; it
     began with the first of that run. It closes when `rule.clear_after` samples in a row are good, and
-    ended with the first of those. Samples without a class are as if absent: they neither raise, clear
-    nor break a run; so are those of days on which the rule was not valid.
+    ended with the first of those. Samples of which nothing is known (no class, or neither bad nor good
+    where the columns say so and `class` is missing) are as if absent: they neither raise, clear nor break a
+    run; so are those of days on which the rule was not valid.
 
     Parameters
     ----------
     samples
-        One row per site and time, in any order: `site`, `observed_at` (Asia/Shanghai, no zone),
-        `class` (Int8, NA: not judged), `multiples` ("nh3_n=1.2;tp=0.5"), `worst` (parameter keys),
-        `beyond` (bool: an item is beyond `rule.raise_multiple` times its limit). Give the whole
+        One row per subject (`site`) and time, in any order: `site`, `observed_at` (Asia/Shanghai, no zone),
+        `class` (Int8, NA: not judged, or of a kind without classes), `multiples` ("nh3_n=1.2;tp=0.5"),
+        `worst` (parameter keys), `beyond` (bool: an item is beyond `rule.raise_multiple` times its limit),
+        and where they are known `bad` and `good` (bool). Give the whole
         history of a site, or all from a sample that `calm_before` names: what stands before the first row
         cannot be known.
     rule
@@ -52,9 +56,9 @@ def find_episodes(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     -------
     DataFrame
         One row per episode, by site and since: `site`, `since`, `until` (NaT: open), `last_seen` (last
-        bad sample), `worst_class`, `n_readings` (bad samples), and of the peak (the bad sample of the
-        worst class with the largest multiple, the earliest of equals) `peak_at`, `peak_multiple`
-        (NaN: no multiple, as for pH and DO), `worst`, `multiples`.
+        bad sample), `worst_class` (NA: of a kind without classes), `n_readings` (bad samples), and of the
+        peak (the bad sample of the worst class with the largest multiple, the earliest of equals) `peak_at`,
+        `peak_multiple` (NaN: no multiple, as for pH and DO), `worst`, `multiples`.
 
     Raises
     ------
@@ -68,9 +72,7 @@ def find_episodes(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     if rows.empty:
         return _typed(pd.DataFrame({name: [] for name in EPISODE_DTYPES}))
 
-    site = rows["site"]
-    bad = rows["class"] >= rule.raise_class
-    good = rows["class"] <= rule.clear_class
+    site, bad, good = rows["site"], rows["bad"], rows["good"]
     kind = bad.astype("int8") - good.astype("int8")
     run = ((kind != kind.shift()) | (site != site.shift())).cumsum()
     place = pd.Series(range(len(rows)), index=rows.index)
@@ -90,7 +92,7 @@ def find_episodes(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
         return _typed(pd.DataFrame({name: [] for name in EPISODE_DTYPES}))
 
     begun = place.isin(starts).cumsum()
-    members = rows.assign(number=begun, bad=bad, open=_inside(place, starts, ends, site))
+    members = rows.assign(number=begun, open=_inside(place, starts, ends, site))
     members = members[members["open"] & members["bad"]]
     peak = members.sort_values(
         ["number", "class", "multiple", "observed_at"],
@@ -126,7 +128,8 @@ def calm_before(samples: pd.DataFrame, rule: Rule, before: pd.Series) -> pd.Seri
     Parameters
     ----------
     samples
-        `site`, `observed_at`, `class`, as `find_episodes` takes them; any part of the history.
+        `site`, `observed_at`, `class`, `bad` and `good` where known, as `find_episodes` takes them; any part
+        of the history.
     rule
         The rule.
     before
@@ -139,31 +142,97 @@ def calm_before(samples: pd.DataFrame, rule: Rule, before: pd.Series) -> pd.Seri
     """
     rows = _valid(samples, rule)
     rows = rows[rows["observed_at"] < rows["site"].map(before)]
-    good = rows["class"] <= rule.clear_class
+    good = rows["good"]
     run = ((good != good.shift()) | (rows["site"] != rows["site"].shift())).cumsum()
     calm = good & (good.groupby(run).cumcount() + 1 >= rule.clear_after)
     return rows[calm].groupby("site")["observed_at"].max()
 
 
+def find_pending(samples: pd.DataFrame, rule: Rule, found: pd.DataFrame) -> pd.DataFrame:
+    """Find what may become an episode: bad samples at the end of the history, too few to raise one yet.
+
+    Parameters
+    ----------
+    samples, rule
+        As `find_episodes` takes them.
+    found
+        What it gave.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `find_episodes`, `until` NaT; one row at most per site, none for one with an open episode.
+    """
+    rows = _judged(samples, rule)
+    busy = set(found.loc[found["until"].isna(), "site"])
+    rows = rows[~rows["site"].isin(busy)]
+    if rows.empty:
+        return _typed(pd.DataFrame({name: [] for name in EPISODE_DTYPES}))
+    # a run at the end: no sample after it is anything but bad
+    later = ~rows["bad"]
+    tail = rows[~later.iloc[::-1].groupby(rows["site"].iloc[::-1]).cummax().sort_index()]
+    # bad samples before the end of the last episode belong to it
+    ended = found.groupby("site")["until"].max()
+    since = tail["site"].map(ended)
+    tail = tail[since.isna() | (tail["observed_at"] >= since)]
+    if tail.empty:
+        return _typed(pd.DataFrame({name: [] for name in EPISODE_DTYPES}))
+    grouped = tail.groupby("site", sort=True)
+    peak = tail.sort_values(
+        ["site", "class", "multiple", "observed_at"],
+        ascending=[True, False, False, True],
+        na_position="last",
+        kind="stable",
+    ).drop_duplicates("site")
+    return _typed(
+        pd.DataFrame(
+            {
+                "site": peak["site"].to_numpy(),
+                "since": grouped["observed_at"].min().to_numpy(),
+                "until": pd.NaT,
+                "last_seen": grouped["observed_at"].max().to_numpy(),
+                "worst_class": grouped["class"].max().to_numpy(),
+                "n_readings": grouped.size().to_numpy(),
+                "peak_at": peak["observed_at"].to_numpy(),
+                "peak_multiple": peak["multiple"].to_numpy(),
+                "worst": peak["worst"].to_numpy(),
+                "multiples": peak["multiples"].to_numpy(),
+            }
+        )
+    )
+
+
 def _valid(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    """Keep the samples the rule speaks of, by site and time."""
-    valid = samples["class"].notna() & (samples["observed_at"] >= pd.Timestamp(rule.valid_from))
+    """Keep the samples the rule speaks of, by site and time, with what each is."""
+    if set(JUDGED_COLUMNS) <= set(samples.columns):
+        rows = samples.assign(**{name: _bool(samples[name]) for name in JUDGED_COLUMNS})
+        valid = rows["class"].notna() | rows["bad"] | rows["good"]
+    else:
+        valid = samples["class"].notna()
+        number = samples["class"].astype("Int64")
+        rows = samples.assign(bad=_bool(number >= rule.raise_class), good=_bool(number <= rule.clear_class))
+    valid &= rows["observed_at"] >= pd.Timestamp(rule.valid_from)
     if rule.valid_to is not None:
-        valid &= samples["observed_at"] < pd.Timestamp(rule.valid_to) + pd.Timedelta(days=1)
-    return samples[valid].sort_values(["site", "observed_at"], kind="stable").reset_index(drop=True)
+        valid &= rows["observed_at"] < pd.Timestamp(rule.valid_to) + pd.Timedelta(days=1)
+    return rows[valid].sort_values(["site", "observed_at"], kind="stable").reset_index(drop=True)
+
+
+def _bool(values: pd.Series) -> pd.Series:
+    return values.astype("boolean").fillna(value=False).astype(bool)
 
 
 def _judged(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     """Keep the samples the rule speaks of, in order, with the largest multiple of each."""
-    rows = _valid(samples[list(SAMPLE_COLUMNS)], rule)
+    known = [name for name in (*SAMPLE_COLUMNS, *JUDGED_COLUMNS) if name in samples.columns]
+    rows = _valid(samples[known], rule)
     twice = rows.duplicated(["site", "observed_at"])
     if twice.any():
         first = rows[twice].iloc[0]
         raise SamplesError(
             f"samples: site {first['site']} has two samples of {first['observed_at']}, expected one"
         )
-    rows["class"] = rows["class"].astype("int64")
-    rows["beyond"] = rows["beyond"].astype("boolean").fillna(value=False).astype(bool)
+    rows["class"] = rows["class"].astype("Int64")
+    rows["beyond"] = _bool(rows["beyond"])
     for name in ("worst", "multiples"):
         rows[name] = rows[name].astype("str").fillna("")
     amounts = rows["multiples"].str.extractall(r"=(-?\d+(?:\.\d+)?)")[0].astype("float64")

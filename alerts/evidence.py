@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import pandas as pd
@@ -28,6 +32,8 @@ EVIDENCE_COLUMNS: tuple[str, ...] = (
 )
 #: columns it may have: the quality flags of the reading (`flat_line=4`), and the same in words
 FLAG_COLUMNS: tuple[str, ...] = ("flags", "flags_zh", "flags_en")
+#: and, for what is no parameter of the vocabulary nor a measure of kinds.toml, its unit; its name is its own
+UNIT_COLUMN = "unit"
 
 
 class EvidenceError(Exception):
@@ -107,7 +113,7 @@ def choose_evidence(
     first = found[["site", "since"]].assign(observed_at=found["since"])
     wanted = pd.concat([first, moments]).drop_duplicates()
     # a frame without rows has no types of its own
-    flags = {name: evidence.get(name, "") for name in FLAG_COLUMNS}
+    flags = {name: evidence.get(name, "") for name in (*FLAG_COLUMNS, UNIT_COLUMN)}
     given = (
         evidence[list(EVIDENCE_COLUMNS)]
         .assign(**flags)
@@ -137,18 +143,61 @@ def limit_text(factors: list[Factor]) -> str:
     return "; ".join(dict.fromkeys(f"{factor.zh} {factor.bound}" for factor in factors))
 
 
-def evidence_json(rule: Rule, factors: list[Factor], *, n_readings: int) -> str:
+def bound_class_of(rule: Rule, target_class: int | None) -> int | None:
+    """Return the class that was to be kept, where it is not the one that clears the rule."""
+    if rule.kind == "section-target":
+        return target_class
+    return rule.raise_class - 1 if rule.kind == "section-nearing" else None
+
+
+def conditions_of(rule: Rule) -> tuple[str, str]:
+    """Say when a rule raises, in Chinese and English, from its own numbers."""
+    said = _kinds()["condition"][rule.kind]
+    numbers = rule.model_dump() | {
+        "raise_percent": 100 * rule.raise_share,
+        "clear_percent": 100 * rule.clear_share,
+    }
+    for language in ("zh", "en"):
+        beyond = said.get(f"beyond_{language}", "") if rule.raise_multiple else ""
+        numbers[f"beyond_{language}"] = beyond.format_map(numbers)
+    return said["zh"].format_map(numbers), said["en"].format_map(numbers)
+
+
+def named(parameter: str, unit: str = "") -> tuple[str, str, str]:
+    """Return name in Chinese, in English, and unit of what was measured: a parameter, a measure, or its own name."""
+    known = parameters().get(parameter)
+    if known is not None:
+        return known.zh, known.en, "" if known.unit == "1" else known.unit
+    measure = _kinds()["measure"].get(parameter)
+    if measure is not None:
+        return measure["zh"], measure["en"], measure["unit"]
+    return parameter, parameter, unit
+
+
+def evidence_json(
+    rule: Rule,
+    factors: list[Factor],
+    *,
+    n_readings: int,
+    target_class: int | None = None,
+    told: Mapping[str, Any] | None = None,
+) -> str:
     """Write the evidence kept with the episode; the same facts give the same text, byte for byte.
 
     The time until which the facts were known stands beside it in the episode (`known_at`): inside,
-    it would make every night look like a change.
+    it would make every night look like a change. `told` is how bad it was when people were told last.
     """
+    zh, en = conditions_of(rule)
     return json.dumps(
         {
             "rule": rule.id,
             "rule_version": rule.version,
             "clause": rule.clause,
             "n_readings": n_readings,
+            "bound_class": bound_class_of(rule, target_class),
+            "condition_zh": zh,
+            "condition_en": en,
+            "told": None if told is None else dict(told),
             "readings": [
                 {
                     "parameter": factor.parameter,
@@ -162,7 +211,7 @@ def evidence_json(rule: Rule, factors: list[Factor], *, n_readings: int) -> str:
                     "row": factor.row,
                     "column": factor.column,
                 }
-                | ({"flags": factor.flags} if factor.flags else {})
+                | ({name: getattr(factor, name) for name in FLAG_COLUMNS} if factor.flags else {})
                 for factor in factors
             ],
         },
@@ -172,12 +221,11 @@ def evidence_json(rule: Rule, factors: list[Factor], *, n_readings: int) -> str:
 
 def _factor(record: dict[Any, Any]) -> Factor:
     key = str(record["parameter"])
-    known = parameters().get(key)
-    unit = "" if known is None or known.unit == "1" else known.unit
+    zh, en, unit = named(key, _text(record[UNIT_COLUMN]))
     return Factor(
         parameter=key,
-        zh=known.zh if known else key,
-        en=known.en if known else key,
+        zh=zh,
+        en=en,
         value=_amount(record["value"]),
         limit=record["limit"] if isinstance(record["limit"], str) else _amount(record["limit"]),
         multiple=_amount(record["multiple"]),
@@ -202,3 +250,8 @@ def _number(value: float | None) -> str:
 
 def _text(value: Any) -> str:
     return "" if value is None or pd.isna(value) else str(value)
+
+
+@cache
+def _kinds() -> dict[str, Any]:
+    return tomllib.loads(files("alerts").joinpath("data/kinds.toml").read_text("utf-8"))

@@ -14,16 +14,17 @@ from typing import Any
 
 import pandas as pd
 
-from alerts.evidence import Factor, at_time
+from alerts.evidence import Factor, at_time, named
 from alerts.routing_settings import Form, Language, Markup
 from alerts.rules import Rule
 from alerts.wording import Address, finish, render, words
 from vocabulary.clock import wall_time
-from vocabulary.parameters import parameters
 from vocabulary.water_class import WORSE_THAN_V, class_sign
 
 #: steps after which nobody is asked to acknowledge anything
-_OVER = frozenset({"resolved", "annulled"})
+_OVER = frozenset({"resolved", "annulled", "acknowledged", "closed"})
+#: families whose factors are readings, which may carry quality flags
+_MEASURED = frozenset({"section", "air", "outlet"})
 #: family of templates, and words, of kinds that have none of their own
 _GENERAL = "general"
 
@@ -197,11 +198,11 @@ def class_label(number: int, language: str) -> str:
 
 
 def _factor_on_record(reading: Mapping[str, Any]) -> Factor:
-    known = parameters().get(reading["parameter"])
+    zh, en, _ = named(reading["parameter"])
     return Factor(
         parameter=reading["parameter"],
-        zh=known.zh if known else reading["parameter"],
-        en=known.en if known else reading["parameter"],
+        zh=zh,
+        en=en,
         value=reading["value"],
         limit=reading["limit"],
         multiple=reading["multiple"],
@@ -241,7 +242,10 @@ def _context(
         "until": "" if facts.until is None else _moment(facts.until, basis),
         "last_seen": _moment(facts.last_seen, basis),
         "peak_at": _moment(facts.peak_at, basis),
-        "worst_class": class_label(facts.worst_class, language) if facts.worst_class else "",
+        "worst_class": (
+            class_label(facts.worst_class, language) if facts.worst_class and family == "section" else ""
+        ),
+        "measured": family in _MEASURED,
         "bound_class": bound_class,
         "target": "" if place.target_class is None else class_label(place.target_class, language),
         "n_readings": facts.n_readings,

@@ -1,4 +1,4 @@
-"""Merge the episodes found now with those on record, and write the messages they give.
+"""Merge the episodes found now with those on record, and queue the messages they give.
 
 Everything happens in the caller's transaction: an episode and its messages are kept together or not at all.
 
@@ -12,22 +12,53 @@ refer to, and what was once reported stays findable.)
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
+import json
+from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from alerts.evidence import Factor, choose_evidence, evidence_json, limit_text
-from alerts.messages import Facts, Place, write_message, write_summary
-from alerts.queueing import message_key, queue_messages
-from alerts.rules import Rule
-from alerts.steps import HISTORY, QUEUED, REPLACED, SYSTEM, Advance, Condition, Step, advance
-from warehouse.schema import episode_steps, episodes
+from alerts.grouping import group_of
+from alerts.inhibition import Mutes
+from alerts.messages import Facts, Place, write_summary
+from alerts.queueing import message_key, queue_step
+from alerts.rules import AlertSettings, Rule
+from alerts.steps import (
+    ESCALATED,
+    QUEUED,
+    REPLACED,
+    SYSTEM,
+    WORSENED,
+    Advance,
+    Condition,
+    Step,
+    advance,
+)
+from alerts.stored import Stored, add_episode, change_episode, load_episodes, write_steps
+from alerts.subjects import facts_of, places_of
+from alerts.untold import cutoff_of
+from warehouse.schema import episodes, outbox
 
-_COMPARED = ("level", "state", "until", "class", "limit", "evidence", "message_zh", "message_en", "history")
+__all__ = ["Recorded", "message_key", "record_episodes", "sent_lately"]
+
+_COMPARED = (
+    "level",
+    "state",
+    "until",
+    "class",
+    "limit",
+    "evidence",
+    "message_zh",
+    "message_en",
+    "history",
+    "group_key",
+    "muted_by",
+)
+_WEEK = dt.timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -41,18 +72,6 @@ class Recorded:
     queued: int = 0
 
 
-@dataclass
-class _Stored:
-    """One episode on record with its steps."""
-
-    row: dict[str, Any]
-    steps: list[Step]
-
-    @property
-    def live(self) -> bool:
-        return bool(self.row["state"] != "annulled")
-
-
 @dataclass(frozen=True)
 class _Run:
     """What is the same for every episode of one call."""
@@ -60,10 +79,24 @@ class _Run:
     connection: Connection
     district: str
     district_name: str
+    settings: AlertSettings
     rule: Rule
     known_at: dt.datetime
     cutoff: dt.datetime
     speak: bool
+    mutes: Mutes
+    sites: pd.DataFrame
+    places: dict[str, Place]
+    counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    #: messages of the last seven days by subject
+    sent: Counter[str] = field(default_factory=Counter)
+
+    def place(self, subject: str) -> Place:
+        return self.places.get(subject, Place(subject, "", self.district_name, None))
+
+    def may_speak(self, subject: str) -> bool:
+        """Whether the subject has a message left in its seven days."""
+        return self.speak and self.sent[subject] < self.rule.most_per_week
 
 
 def record_episodes(
@@ -72,6 +105,7 @@ def record_episodes(
     rule: Rule,
     found: pd.DataFrame,
     *,
+    settings: AlertSettings,
     run_date: dt.date,
     known_at: dt.datetime,
     evidence: pd.DataFrame,
@@ -79,6 +113,8 @@ def record_episodes(
     silent: bool = False,
     examined_from: Mapping[str, dt.datetime] | None = None,
     district_name: str = "",
+    pending: pd.DataFrame | None = None,
+    mutes: Mutes | None = None,
 ) -> Recorded:
     """Record the episodes of one rule and district, and queue the messages that are due.
 
@@ -93,7 +129,9 @@ def record_episodes(
     rule
         With its horizon and channels, from `load_alerts`.
     found
-        Every episode of the sites examined, from where their examination began, from `find_episodes`.
+        Every episode of the subjects examined, from where their examination began, from `find_episodes`.
+    settings
+        The district's `alerts.toml`: who is told.
     run_date
         The night's date: open episodes, and those begun within `rule.horizon_days` before it, are told.
     known_at
@@ -101,93 +139,68 @@ def record_episodes(
     evidence
         `alerts.evidence.EVIDENCE_COLUMNS`: the items beyond their limit in bad samples.
     sites
-        The district's register: `key`, `name`, `river`, `target_class` (the last of equal keys counts).
+        Who the subjects are: `key`, `name`, `river`, `target_class`, `enterprise` if there is one (the last of
+        equal keys counts).
     silent
         Record and tell nobody (a backfill). What is then still open or fresh, the next night tells.
     examined_from
-        Sites that were examined, with the time from which on. Episodes on record of other sites, or begun
-        earlier, are left as they are. None: all sites, over their whole history.
+        Subjects that were examined, with the time from which on. Episodes on record of others, or begun
+        earlier, are left as they are. None: all subjects, over their whole history.
     district_name
         The district's name for messages; its key when empty.
+    pending
+        What may become an episode, from `find_pending`: recorded in the state `pending`, told to nobody.
+    mutes
+        What holds the messages of the rule now; None: nothing.
 
     Returns
     -------
     Recorded
         Counts.
     """
+    name = district_name or district
     run = _Run(
         connection=connection,
         district=district,
-        district_name=district_name or district,
+        district_name=name,
+        settings=settings,
         rule=rule,
         known_at=known_at,
-        cutoff=_cutoff(rule, run_date),
+        cutoff=cutoff_of(rule, run_date),
         speak=not silent and bool(rule.channels),
+        mutes=mutes or Mutes(rule),
+        sites=sites,
+        places=places_of(sites, name),
+        sent=sent_lately(connection, district, rule, known_at),
     )
-    stored = _load(connection, _on_record(district, rule, examined_from))
+    stored = load_episodes(connection, _on_record(district, rule, examined_from))
     by_identity = {(item.row["subject"], item.row["since"]): item for item in stored}
     records = found.sort_values(["since", "site"]).to_dict("records")
-    identities = {(str(item["site"]), item["since"].to_pydatetime()) for item in records}
-    orphans: dict[str, list[_Stored]] = defaultdict(list)
+    waiting = [] if pending is None else pending.sort_values(["since", "site"]).to_dict("records")
+    # what was told is no longer pending: if only a single bad sample is left of it, it does not hold
+    waiting = [item for item in waiting if not _has_steps(by_identity.get(_identity(item)))]
+    identities = {_identity(item) for item in (*records, *waiting)}
+    orphans: dict[str, list[Stored]] = defaultdict(list)
     for identity, item in by_identity.items():
         if item.live and identity not in identities:
             orphans[identity[0]].append(item)
 
     factors = choose_evidence(found, evidence)
-    places = _places(sites, run.district_name)
-    counts: dict[str, int] = defaultdict(int)
-    messages: list[dict[str, Any]] = []
     for record in records:
-        subject, since = str(record["site"]), record["since"].to_pydatetime()
-        place = places.get(subject, Place(subject, "", run.district_name, None))
-        facts = _facts(record, factors.get((subject, record["since"]), []), known_at)
+        subject, since = _identity(record)
+        facts = facts_of(
+            rule, record, factors.get((subject, record["since"]), []), run.place(subject), known_at=known_at
+        )
         forerunners = [item for item in orphans[subject] if _overlap(item.row, facts)]
         orphans[subject] = [item for item in orphans[subject] if item not in forerunners]
-        messages += _merge(run, by_identity.get((subject, since)), forerunners, place, facts, subject, counts)
-    for subject, left in orphans.items():
+        peak = None if pd.isna(record["peak_multiple"]) else float(record["peak_multiple"])
+        _merge(run, by_identity.get((subject, since)), forerunners, facts, subject, peak)
+    for left in orphans.values():
         for item in left:
-            place = places.get(subject, Place(subject, "", run.district_name, None))
-            messages += _annul(run, item, place, counts)
-    counts["queued"] = queue_messages(connection, messages)
-    return Recorded(**counts)
-
-
-def untold_since(
-    connection: Connection, district: str, rule: Rule, *, run_date: dt.date
-) -> dict[str, dt.datetime]:
-    """Return, by subject, the begin of the earliest episode on record of which a message is due.
-
-    Such are episodes recorded in silence that are open or fresh, and those whose end in silence people do
-    not know: a run that may speak examines them again although no reading changed.
-    """
-    if not rule.channels:
-        return {}
-    cutoff = _cutoff(rule, run_date)
-
-    def noted(note: str) -> ColumnElement[bool]:
-        step = episode_steps.alias()
-        return episodes.c.id.in_(select(step.c.episode_id).where(step.c.note == note))
-
-    waiting = and_(
-        episodes.c.rule == rule.id,
-        episodes.c.district == district,
-        episodes.c.state != "annulled",
-        noted(HISTORY),
-        or_(episodes.c.until.is_(None), episodes.c.since >= cutoff, noted(QUEUED)),
-    )
-    found: dict[str, dt.datetime] = {}
-    for item in _load(connection, waiting):
-        since, is_open = item.row["since"], item.row["until"] is None
-        fresh = is_open or since >= cutoff
-        # the time of a step has no say in whether it is due
-        due = advance(item.steps, "open" if is_open else "resolved", at=cutoff, speak=True, fresh=fresh)
-        if due.tell is not None:
-            found[item.row["subject"]] = min(since, found.get(item.row["subject"], since))
-    return found
-
-
-def _cutoff(rule: Rule, run_date: dt.date) -> dt.datetime:
-    return dt.datetime.combine(run_date, dt.time()) - dt.timedelta(days=rule.horizon_days)
+            _annul(run, item)
+    if waiting and pending is not None:
+        _hold(run, waiting, by_identity, choose_evidence(pending, evidence))
+    return Recorded(**run.counts)
 
 
 def _on_record(
@@ -209,26 +222,40 @@ def _on_record(
     )
 
 
-def _load(connection: Connection, chosen: ColumnElement[bool]) -> list[_Stored]:
-    """Return episodes on record with their steps."""
-    rows = connection.execute(select(episodes).where(chosen).order_by(episodes.c.id)).mappings()
-    stored = {row["id"]: _Stored(dict(row), []) for row in rows}
-    steps = select(episode_steps).join(episodes, episodes.c.id == episode_steps.c.episode_id).where(chosen)
-    for row in connection.execute(steps).mappings():
-        stored[row["episode_id"]].steps.append(Step(row["step"], row["at"], row["actor"], row["note"]))
-    return list(stored.values())
+def sent_lately(connection: Connection, district: str, rule: Rule, known_at: dt.datetime) -> Counter[str]:
+    """Return by subject how many steps of the rule were told in the last seven days, escalations apart."""
+    query = (
+        select(outbox.c.subject, outbox.c.episode_id, outbox.c.step)
+        .join(episodes, episodes.c.id == outbox.c.episode_id)
+        .where(
+            outbox.c.district == district,
+            episodes.c.rule == rule.id,
+            outbox.c.created_at > known_at - _WEEK,
+            outbox.c.created_at <= known_at,
+            ~outbox.c.step.startswith(ESCALATED),
+        )
+        .distinct()
+    )
+    return Counter(row[0] for row in connection.execute(query))
+
+
+def _identity(record: Mapping[Any, Any]) -> tuple[str, dt.datetime]:
+    return str(record["site"]), record["since"].to_pydatetime()
+
+
+def _has_steps(item: Stored | None) -> bool:
+    return item is not None and bool(item.steps)
 
 
 def _merge(
     run: _Run,
-    existing: _Stored | None,
-    forerunners: list[_Stored],
-    place: Place,
+    existing: Stored | None,
+    forerunners: list[Stored],
     facts: Facts,
     subject: str,
-    counts: dict[str, int],
-) -> list[dict[str, Any]]:
-    """Write one found episode: a new row, or the changes of the one on record; return its messages."""
+    peak: float | None,
+) -> None:
+    """Write one found episode: a new row, or the changes of the one on record; queue its message."""
     own = existing.steps if existing else []
     inherited = [step for item in forerunners for step in item.steps if step.name != REPLACED]
     # of two steps of one name the one that was told counts, else the later
@@ -237,166 +264,177 @@ def _merge(
     now: Condition = "open" if facts.until is None else "resolved"
     # a forerunner's step of the same name may be the one that was told
     steps |= {step.name: step for step in inherited if step.name in steps and step.at > steps[step.name].at}
-    fresh = now == "open" or facts.since >= run.cutoff
-    after = advance(steps.values(), now, at=run.known_at, speak=run.speak, fresh=fresh)
-
-    acknowledged = any(item.row["state"] == "acknowledged" for item in (existing, *forerunners) if item)
-    came_back = after.tell is not None and after.tell.startswith("reopened")
-    state = "acknowledged" if acknowledged and now == "open" and not came_back else "firing"
+    before = [item for item in (existing, *forerunners) if item]
+    told = next((told for item in before if (told := _told(item.row)) is not None), None)
+    muted_by = run.mutes.of(subject, facts.since.to_pydatetime())
+    after = advance(
+        steps.values(),
+        now,
+        at=run.known_at,
+        speak=run.may_speak(subject),
+        fresh=now == "open" or facts.since >= run.cutoff,
+        muted=bool(muted_by),
+        worse=_worse(run.rule, told, facts, peak),
+    )
+    if after.tell is not None and now == "open":
+        told = {"class": facts.worst_class, "multiple": peak}
+    place = run.place(subject)
+    zh, en = (write_summary(run.rule, place, facts, language=each) for each in ("zh", "en"))
     values: dict[str, Any] = {
         "level": run.rule.level,
-        "state": "resolved" if now == "resolved" else state,
+        "state": _state(now, before, after),
         "until": None if facts.until is None else facts.until.to_pydatetime(),
         "class": facts.worst_class,
         "limit": limit_text(facts.factors) or run.rule.clause,
-        "evidence": evidence_json(run.rule, facts.factors, n_readings=facts.n_readings),
-        "message_zh": write_summary(run.rule, place, facts, language="zh"),
-        "message_en": write_summary(run.rule, place, facts, language="en"),
+        "evidence": evidence_json(
+            run.rule,
+            facts.factors,
+            n_readings=facts.n_readings,
+            target_class=place.target_class,
+            told=told,
+        ),
+        "message_zh": zh,
+        "message_en": en,
         "history": not after.told,
+        "group_key": group_of(run.rule, place, run.district),
+        "muted_by": muted_by if now == "open" else "",
     }
-    since = facts.since.to_pydatetime()
-    if existing is None:
-        values |= {"rule": run.rule.id, "district": run.district, "subject": subject, "since": since}
-        values |= {"known_at": run.known_at, "updated_at": run.known_at}
-        number = run.connection.execute(insert(episodes).values(values).returning(episodes.c.id)).scalar_one()
-        counts["resolved" if now == "resolved" else "opened"] += 1
-    else:
-        number = existing.row["id"]
-        if any(existing.row[name] != values[name] for name in _COMPARED):
-            _change(run, number, values)
-            turned = now == "resolved" and existing.row["state"] != "resolved"
-            counts["resolved" if turned else "changed"] += 1
-    _write_steps(run.connection, number, own, after.steps)
+    number = _write(run, existing, subject, facts.since.to_pydatetime(), values)
+    write_steps(run.connection, number, own, after.steps)
     for item in forerunners:
-        _change(run, item.row["id"], {"state": "annulled"})
+        change_episode(run.connection, item.row["id"], {"state": "annulled"}, at=run.known_at)
         moved = Step(REPLACED, run.known_at, SYSTEM, str(number))
-        _write_steps(run.connection, item.row["id"], item.steps, (*_without(item.steps, REPLACED), moved))
-    return _messages(run, after, place, facts, subject)
+        kept = [step for step in item.steps if step.name != REPLACED]
+        write_steps(run.connection, item.row["id"], item.steps, (*kept, moved))
+    row = values | {"id": number, "rule": run.rule.id, "district": run.district, "subject": subject}
+    _tell(run, after, row | {"since": facts.since.to_pydatetime()}, facts)
 
 
-def _annul(run: _Run, item: _Stored, place: Place, counts: dict[str, int]) -> list[dict[str, Any]]:
+def _write(
+    run: _Run, existing: Stored | None, subject: str, since: dt.datetime, values: dict[str, Any]
+) -> int:
+    """Add an episode or change the one on record where it differs; return its number."""
+    resolved = values["until"] is not None
+    if existing is None:
+        identity = {"rule": run.rule.id, "district": run.district, "subject": subject, "since": since}
+        if values["state"] != "pending":
+            run.counts["resolved" if resolved else "opened"] += 1
+        return add_episode(run.connection, values | identity, at=run.known_at)
+    number = int(existing.row["id"])
+    if any((existing.row[name] or "") != (values[name] or "") for name in _COMPARED):
+        change_episode(run.connection, number, values, at=run.known_at)
+        if existing.row["state"] == "pending" and values["state"] != "pending":
+            run.counts["resolved" if resolved else "opened"] += 1
+        elif values["state"] != "pending":
+            turned = resolved and existing.row["state"] != "resolved"
+            run.counts["resolved" if turned else "changed"] += 1
+    return number
+
+
+def _state(now: Condition, before: list[Stored], after: Advance) -> str:
+    """Return the state of an episode: a person's act stands until the episode comes back, or is closed and gets worse."""
+    if now == "resolved":
+        return "resolved"
+    if after.tell is not None and after.tell.startswith("reopened"):
+        return "firing"
+    if any(item.closed for item in before):
+        worse = after.tell is not None and after.tell.startswith(WORSENED)
+        return "firing" if worse else "resolved"
+    return "acknowledged" if any(item.row["state"] == "acknowledged" for item in before) else "firing"
+
+
+def _told(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return how bad an episode was when people were told last, as its evidence keeps it."""
+    kept = json.loads(row["evidence"]).get("told") if row["evidence"] else None
+    return None if kept is None else dict(kept)
+
+
+def _worse(rule: Rule, told: Mapping[str, Any] | None, facts: Facts, peak: float | None) -> bool:
+    """Whether an episode is worse than it was when it was told: another class, or so many times the multiple."""
+    if told is None or not rule.worsen_factor:
+        return False
+    if facts.worst_class is not None and told["class"] is not None and facts.worst_class > told["class"]:
+        return True
+    known = told["multiple"]
+    return peak is not None and known is not None and known > 0 and peak >= rule.worsen_factor * known
+
+
+def _annul(run: _Run, item: Stored) -> None:
     """Mark an episode that the readings of now do not bear out; who was told of it is told so."""
     row = item.row
-    fresh = row["until"] is None or row["since"] >= run.cutoff
-    after = advance(item.steps, "annulled", at=run.known_at, speak=run.speak, fresh=fresh)
-    _change(run, row["id"], {"state": "annulled"})
-    _write_steps(run.connection, row["id"], item.steps, after.steps)
-    counts["annulled"] += 1
+    change_episode(run.connection, row["id"], {"state": "annulled", "muted_by": ""}, at=run.known_at)
+    if row["state"] == "pending":
+        return
+    run.counts["annulled"] += 1
     since = pd.Timestamp(row["since"])
+    after = advance(
+        item.steps,
+        "annulled",
+        at=run.known_at,
+        speak=run.speak,
+        fresh=row["until"] is None or row["since"] >= run.cutoff,
+        muted=bool(run.mutes.of(row["subject"], row["since"])),
+    )
+    write_steps(run.connection, row["id"], item.steps, after.steps)
     facts = Facts(
         since=since,
         until=None if row["until"] is None else pd.Timestamp(row["until"]),
         last_seen=since,
         peak_at=since,
-        worst_class=int(row["class"]),
+        worst_class=None if row["class"] is None else int(row["class"]),
         n_readings=0,
         factors=[],
         known_at=run.known_at,
     )
-    return _messages(run, after, place, facts, row["subject"])
+    _tell(run, after, row, facts)
 
 
-def _messages(run: _Run, after: Advance, place: Place, facts: Facts, subject: str) -> list[dict[str, Any]]:
-    """Write the message of the step that is due, one for each channel of the rule."""
-    if after.tell is None or after.wording is None:
-        return []
-    rows = []
-    for channel in run.rule.channels:
-        key = message_key(
-            run.rule.id, run.district, subject, facts.since.to_pydatetime(), after.tell, channel.key
-        )
-        message = write_message(
-            run.rule,
-            after.wording,
-            place,
-            facts,
-            language=channel.language,
-            markup=channel.markup,
-            key=key,
-        )
-        rows.append(
-            {
-                "idempotency_key": key,
-                "channel": channel.key,
-                "district": run.district,
-                "subject": subject,
-                "title": message.title,
-                "body": message.body,
-                "state": "waiting",
-                "attempts": 0,
-                "not_before": run.known_at,
-                "created_at": run.known_at,
-                "last_error": "",
-            }
-        )
-    return rows
-
-
-def _change(run: _Run, number: int, values: dict[str, Any]) -> None:
-    stamped = values | {"known_at": run.known_at, "updated_at": run.known_at}
-    run.connection.execute(update(episodes).where(episodes.c.id == number).values(stamped))
-
-
-def _write_steps(
-    connection: Connection, number: int, before: list[Step], after: tuple[Step, ...] | list[Step]
+def _hold(
+    run: _Run,
+    waiting: list[dict[Any, Any]],
+    by_identity: Mapping[tuple[str, dt.datetime], Stored],
+    factors: Mapping[tuple[str, pd.Timestamp], list[Factor]],
 ) -> None:
-    """Insert the steps that are new and change the notes of those that are told now."""
-    known = {step.name: step for step in before}
-    new = [step for step in after if step.name not in known]
-    if new:
-        connection.execute(
-            insert(episode_steps),
-            [
-                {
-                    "episode_id": number,
-                    "step": step.name,
-                    "at": step.at,
-                    "actor": step.actor,
-                    "note": step.note,
-                }
-                for step in new
-            ],
-        )
-    changed = [step for step in after if step.name in known and known[step.name] != step]
-    if changed:
-        table = episode_steps.c
-        statement = (
-            update(episode_steps)
-            .where(table.episode_id == bindparam("of_episode"), table.step == bindparam("of_step"))
-            .values(at=bindparam("new_at"), note=bindparam("new_note"))
-        )
-        connection.execute(
-            statement,
-            [
-                {"of_episode": number, "of_step": step.name, "new_at": step.at, "new_note": step.note}
-                for step in changed
-            ],
-        )
+    """Record what may become an episode: it is shown, and nobody is told."""
+    for record in waiting:
+        subject, since = _identity(record)
+        place = run.place(subject)
+        chosen = factors.get((subject, record["since"]), [])
+        facts = facts_of(run.rule, record, chosen, place, known_at=run.known_at)
+        values: dict[str, Any] = {
+            "level": run.rule.level,
+            "state": "pending",
+            "until": None,
+            "class": facts.worst_class,
+            "limit": limit_text(chosen) or run.rule.clause,
+            "evidence": evidence_json(
+                run.rule, chosen, n_readings=facts.n_readings, target_class=place.target_class
+            ),
+            "message_zh": write_summary(run.rule, place, facts, language="zh"),
+            "message_en": write_summary(run.rule, place, facts, language="en"),
+            "history": True,
+            "group_key": group_of(run.rule, place, run.district),
+            "muted_by": "",
+        }
+        _write(run, by_identity.get((subject, since)), subject, since, values)
 
 
-def _places(sites: pd.DataFrame, district_name: str) -> dict[str, Place]:
-    rows = sites.drop_duplicates("key", keep="last")[["key", "name", "river", "target_class"]]
-    return {
-        str(row["key"]): Place(
-            name=str(row["name"]),
-            river="" if pd.isna(row["river"]) else str(row["river"]),
-            district=district_name,
-            target_class=None if pd.isna(row["target_class"]) else int(row["target_class"]),
-        )
-        for row in rows.to_dict("records")
-    }
-
-
-def _facts(record: dict[Any, Any], factors: list[Factor], known_at: dt.datetime) -> Facts:
-    return Facts(
-        since=record["since"],
-        until=None if pd.isna(record["until"]) else record["until"],
-        last_seen=record["last_seen"],
-        peak_at=record["peak_at"],
-        worst_class=int(record["worst_class"]),
-        n_readings=int(record["n_readings"]),
-        factors=factors,
-        known_at=known_at,
+def _tell(run: _Run, after: Advance, row: Mapping[str, Any], facts: Facts) -> None:
+    """Queue the message of the step that is due."""
+    if after.tell is None or after.wording is None:
+        return
+    run.sent[row["subject"]] += 1
+    run.counts["queued"] += queue_step(
+        run.connection,
+        run.settings,
+        row,
+        after.tell,
+        after.wording,
+        run.known_at,
+        place=run.place(row["subject"]),
+        facts=facts,
+        rule=run.rule,
+        sites=run.sites,
     )
 
 
@@ -406,7 +444,3 @@ def _overlap(row: dict[str, Any], facts: Facts) -> bool:
         (facts.until is None or row["since"] <= facts.until)
         and (row["until"] is None or facts.since <= row["until"])
     )
-
-
-def _without(steps: list[Step], name: str) -> list[Step]:
-    return [step for step in steps if step.name != name]

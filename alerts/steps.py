@@ -26,6 +26,10 @@ SYSTEM = "ecoplan"
 
 Condition = Literal["open", "resolved", "annulled"]
 
+#: steps of time and of people: they say nothing of how the episode stands by the readings
+REMINDER, ESCALATED, WORSENED = "reminder", "escalated", "worsened"
+ACKNOWLEDGED, CLOSED = "acknowledged", "closed"
+
 _KINDS = {"firing": "open", "reopened": "open", "resolved": "resolved", "annulled": "annulled"}
 _WITHIN_ROUND = {"firing": 0, "reopened": 0, "resolved": 1, "annulled": 2}
 
@@ -76,6 +80,8 @@ def advance(
     at: dt.datetime,
     speak: bool,
     fresh: bool,
+    muted: bool = False,
+    worse: bool = False,
 ) -> Advance:
     """Add the steps that lead to the condition of now, and decide what is told.
 
@@ -97,6 +103,11 @@ def advance(
     fresh
         The episode is open, or began within the alert horizon. Of others only the end is told, and only
         when people know them as open.
+    muted
+        Something holds the messages (silence, maintenance, a cause that is told already). What is open is told
+        when nothing holds them any more; of what began and ended meanwhile nobody is told.
+    worse
+        The episode is worse than when it was told last: an open one that people know is told again.
     """
     known = {step.name: step for step in steps}
     for name in _missing(_sequence(known.values()), now):
@@ -110,7 +121,16 @@ def advance(
         due = due and people_know is not None and fresh
     else:
         due = due and (fresh or people_know == "open")
-    if not (speak and due):
+    if due and (closed_by_hand(known.values()) or (muted and people_know != "open")) and now != "open":
+        for step in _sequence(known.values()):
+            if step.note == HISTORY:
+                known[step.name] = replace(step, note=FOLDED)
+        return Advance(tuple(known.values()), None, None)
+    if muted or not (speak and due):
+        if worse and speak and not muted and now == "open" and people_know == "open":
+            name = numbered(known, WORSENED)
+            known[name] = Step(name, at, SYSTEM, QUEUED)
+            return Advance(tuple(known.values()), name, WORSENED)
         return Advance(tuple(known.values()), None, None)
     for step in _sequence(known.values()):
         if step.note == HISTORY:
@@ -118,6 +138,19 @@ def advance(
     known[newest.name] = replace(newest, note=QUEUED)
     wording = "firing" if now == "open" and people_know is None else newest.base
     return Advance(tuple(known.values()), newest.name, wording)
+
+
+def numbered(known: Iterable[str], base: str) -> str:
+    """Return the name of the next step of a kind that counts from 1: `reminder-3`."""
+    taken = [Step(name, dt.datetime.min, "", "") for name in known]  # noqa: DTZ901 - no time is meant
+    return f"{base}-{1 + max((step.round for step in taken if step.base == base), default=0)}"
+
+
+def closed_by_hand(steps: Iterable[Step]) -> bool:
+    """Whether a person has closed the episode since it was told last as open."""
+    told = [step for step in steps if step.base in {"firing", "reopened", WORSENED, CLOSED}]
+    newest = max(told, key=lambda step: (step.at, step.base == CLOSED), default=None)
+    return newest is not None and newest.base == CLOSED
 
 
 def _missing(sequence: list[Step], now: Condition) -> list[str]:

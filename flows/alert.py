@@ -2,39 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from datetime import datetime, time, timedelta
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, select
 
 from alerts.channels import build_channels
-from alerts.episodes import calm_before, find_episodes
-from alerts.evidence import EVIDENCE_COLUMNS, FLAG_COLUMNS
+from alerts.episodes import calm_before, find_episodes, find_pending
+from alerts.inhibition import in_order, mutes_of
 from alerts.outbox import deliver
 from alerts.query import list_episodes
-from alerts.record import record_episodes, untold_since
+from alerts.record import record_episodes
 from alerts.rules import AlertSettings, Rule, load_alerts
-from flows.evaluate import Evaluated, registry_of, sections_frame
+from alerts.tending import Tended, tend_episodes
+from alerts.untold import untold_since
+from flows.alert_automatic import automatic_conditions
+from flows.alert_pipeline import (
+    indicator_conditions,
+    indicator_subjects,
+    ledger_beginning,
+    pipeline_conditions,
+)
+from flows.alert_places import air_conditions, outlet_conditions
+from flows.alert_scene import Conditions, Scene, beginning
+from flows.alert_sections import section_conditions
+from flows.evaluate import Evaluated, registry_of
 from flows.run import Run
-from flows.used_readings import flags_in_words
-from indicators.registry import Registry
-from indicators.water_bounds import class_bounds
-from indicators.water_limits import CLASS_TOPIC
-from vocabulary.clock import now_utc
+from vocabulary.clock import now_utc, wall_time
 from vocabulary.district import District
-from vocabulary.reading import DISTRICT_KEY
 from warehouse import bulk
-from warehouse.recall import believed, recall_readings, recall_table
+from warehouse.recall import believed
 from warehouse.schema import section_results
 
-_READING = list(DISTRICT_KEY)
-#: water class that is worse than Ⅴ
-WORSE_THAN_V = 6
-#: how far a calm sampling is looked for at first; four times as far each time that there is none
+#: how far a calm sample is looked for at first; four times as far each time that there is none
 LOOK_BACK = timedelta(days=32)
+
+Loader = Callable[[Scene, Rule, Mapping[str, datetime]], Conditions]
+
+_LOADERS: Mapping[str, Loader] = {
+    "section-class": section_conditions,
+    "section-target": section_conditions,
+    "section-nearing": section_conditions,
+    "section-incoming": section_conditions,
+    "aqi-level": air_conditions,
+    "outlet-exceedance": outlet_conditions,
+    "data-flat": automatic_conditions,
+    "data-missing": automatic_conditions,
+    "transmission-rate": automatic_conditions,
+    "indicator-off-track": indicator_conditions,
+    "source-silent": pipeline_conditions,
+    "coverage-down": pipeline_conditions,
+    "quarantine-share": pipeline_conditions,
+    "flag-drift": pipeline_conditions,
+}
+#: bases of which a sample counts only when its time is over: the run's date decides as well as the readings
+_AGED = frozenset({"day", "month"})
 
 
 def settings_of(district: District) -> AlertSettings:
@@ -47,175 +71,164 @@ def record_alerts(
 ) -> None:
     """Find and record the episodes of every rule, within the caller's transaction.
 
-    Examined are the sections whose samplings were recomputed, and those of which a silent run (a backfill)
+    Examined are the subjects whose results were recomputed, and those of which a silent run (a backfill)
     left something untold, from where what stands on record can no longer be taken for granted; every
-    section over its whole history when the rules changed.
+    subject over its whole history when the rules changed. What rests on the ledger or on the indicators is
+    small and is examined whole. Rules that inhibit others come before them.
     """
-    registry = registry_of(district)
-    sections = sorted(sections_frame(district)["site"])
-    for rule in settings_of(district).rules:
-        if done.anew:
-            examined = dict.fromkeys(sections, _beginning(rule))
-        else:
-            doubtful = dict(done.sections)
-            if not silent:
-                untold = untold_since(connection, district.key, rule, run_date=run.run_date)
-                for site in untold.keys() & set(sections):
-                    doubtful[site] = min(untold[site], doubtful.get(site, untold[site]))
-            examined = _stepped_back(connection, district, rule, doubtful)
+    scene = Scene(connection, district, registry_of(district), run.run_date)
+    settings = settings_of(district)
+    now = now_utc()
+    for rule in in_order(settings.rules):
+        examined = _examined(scene, rule, done, silent=silent)
         if not examined:
             continue
-        samples, evidence = samples_and_evidence(
-            connection, district, registry, rule, sorted(examined), since=examined
-        )
+        found = conditions_of_rule(scene, rule, examined)
+        episodes_found = find_episodes(found.samples, rule)
         recorded = record_episodes(
             connection,
             district.key,
             rule,
-            find_episodes(samples, rule),
+            episodes_found,
+            settings=settings,
             run_date=run.run_date,
-            known_at=now_utc(),
-            evidence=evidence,
-            sites=district.sites,
+            known_at=now,
+            evidence=found.evidence,
+            sites=subjects_frame(scene, rule),
             silent=silent,
             examined_from=examined,
             district_name=district.name_zh,
+            pending=find_pending(found.samples, rule, episodes_found),
+            mutes=mutes_of(connection, district.key, settings, rule, now),
         )
         for name in ("opened", "resolved", "annulled", "queued"):
             count = getattr(recorded, name)
             run.summary.messages[name] = run.summary.messages.get(name, 0) + count
+    if not silent:
+        tended = tend(connection, district, settings, now)
+        run.summary.messages["queued"] = run.summary.messages.get("queued", 0) + tended.queued
 
 
-def _beginning(rule: Rule) -> datetime:
-    """Return a time before every sampling that the rule judges."""
-    return datetime.combine(rule.valid_from, time())
+def tend(connection: Connection, district: District, settings: AlertSettings, now: datetime) -> Tended:
+    """Advance what time alone decides: reminders, escalations, ends of silences, acts of people to be told.
+
+    Called at the end of every night and by the hourly sweep; the same moment again changes nothing.
+
+    Parameters
+    ----------
+    connection
+        In the caller's transaction.
+    district, settings
+        The district and its `alerts.toml` (`settings_of`).
+    now
+        UTC.
+    """
+    scene = Scene(connection, district, registry_of(district), today_of(now))
+    subjects = {rule.id: subjects_frame(scene, rule) for rule in settings.rules}
+    return tend_episodes(
+        connection, district.key, settings, now, subjects=subjects, district_name=district.name_zh
+    )
 
 
-def _stepped_back(
-    connection: Connection, district: District, rule: Rule, doubtful: Mapping[str, datetime]
-) -> dict[str, datetime]:
-    """Return by site the last calm sampling before what is in doubt: the examination begins there."""
+def today_of(now: datetime) -> date:
+    """Return the calendar's date in Asia/Shanghai of a moment (UTC)."""
+    return wall_time(now).date()
+
+
+def conditions_of_rule(scene: Scene, rule: Rule, since: Mapping[str, datetime]) -> Conditions:
+    """Return the conditions of a rule's subjects, each from its own time on."""
+    return _LOADERS[rule.kind](scene, rule, since)
+
+
+def subjects_of(scene: Scene, rule: Rule) -> list[str]:
+    """Return every subject that a rule may speak of, sorted."""
+    if rule.kind.startswith("section-"):
+        return scene.sites_of("surface_water")
+    if rule.kind == "aqi-level":
+        return [scene.district.key]
+    if rule.medium == "pipeline":
+        return sorted({source.key for source in scene.district.sources} & set(rule.sources))
+    if rule.medium == "plan":
+        return sorted(indicator_subjects(scene))
+    return scene.sites_of(rule.medium)
+
+
+def subjects_frame(scene: Scene, rule: Rule) -> pd.DataFrame:
+    """Return who the subjects of a rule are, as `record_episodes` takes them."""
+    names: dict[str, str] = {}
+    if rule.kind == "aqi-level":
+        names = {scene.district.key: scene.district.name_zh}
+    elif rule.medium == "pipeline":
+        names = {source.key: source.title_zh for source in scene.district.sources}
+    elif rule.medium == "plan":
+        names = {key: name for key, (name, _) in indicator_subjects(scene).items()}
+    else:
+        return scene.district.sites
+    rows = pd.DataFrame({"key": list(names), "name": list(names.values()), "river": "", "enterprise": ""})
+    return rows.assign(target_class=pd.array([pd.NA] * len(rows), dtype="Int64"))
+
+
+def _examined(scene: Scene, rule: Rule, done: Evaluated, *, silent: bool) -> dict[str, datetime]:
+    """Return by subject from when on a rule is examined in this run."""
+    subjects = subjects_of(scene, rule)
+    if rule.medium in {"pipeline", "plan"}:
+        return dict.fromkeys(subjects, ledger_beginning(scene, rule))
+    if done.anew or done.before is None:
+        return dict.fromkeys(subjects, beginning(rule))
+    doubtful = _touched(scene, rule, done, subjects)
+    if rule.basis in _AGED and done.before.run_date != scene.run_date:
+        # a day or month that was not over for the last run may be over for this one, or the other way round
+        day = datetime.combine(min(done.before.run_date, scene.run_date), time()) - timedelta(days=1)
+        aged = day.replace(day=1) if rule.basis == "month" else day
+        doubtful = {site: min(aged, doubtful.get(site, aged)) for site in subjects}
+    if not silent:
+        untold = untold_since(scene.connection, scene.district.key, rule, run_date=scene.run_date)
+        for site in untold.keys() & set(subjects):
+            doubtful[site] = min(untold[site], doubtful.get(site, untold[site]))
+    return _stepped_back(scene, rule, doubtful)
+
+
+def _touched(scene: Scene, rule: Rule, done: Evaluated, subjects: list[str]) -> dict[str, datetime]:
+    """Return the subjects whose results were recomputed, with the first moment of it."""
+    if rule.kind != "aqi-level":
+        return {site: first for site, first in done.sites.items() if site in set(subjects)}
+    stations = [first for site, first in done.sites.items() if site in set(scene.sites_of("air"))]
+    return dict.fromkeys(subjects, min(stations)) if stations else {}
+
+
+def _stepped_back(scene: Scene, rule: Rule, doubtful: Mapping[str, datetime]) -> dict[str, datetime]:
+    """Return by subject the last calm sample before what is in doubt: the examination begins there."""
     left = pd.Series(dict(doubtful), dtype="datetime64[us]")
     begun: dict[str, datetime] = {}
     look_back = LOOK_BACK
     while len(left):
         first = left.min().to_pydatetime() - look_back
-        query = select(
-            section_results.c.site, section_results.c.start.label("observed_at"), section_results.c["class"]
-        ).where(
-            section_results.c.district == district.key,
-            section_results.c.period_kind == "sample",
-            section_results.c.site.in_(list(left.index)),
-            section_results.c.start >= first,
-            section_results.c.start < left.max().to_pydatetime(),
-            believed(section_results),
-        )
-        calm = calm_before(_typed(bulk.fetch(connection, query)), rule, left)
+        calm = calm_before(_looked_back(scene, rule, left, first), rule, left)
         begun |= {str(site): at.to_pydatetime() for site, at in calm.items()}
         left = left[~left.index.isin(calm.index)]
-        if first <= _beginning(rule):
-            begun |= dict.fromkeys(map(str, left.index), _beginning(rule))
+        if first <= beginning(rule):
+            begun |= dict.fromkeys(map(str, left.index), beginning(rule))
             break
         look_back *= 4
     return begun
 
 
-def samples_and_evidence(
-    connection: Connection,
-    district: District,
-    registry: Registry,
-    rule: Rule,
-    sites: Collection[str],
-    as_of: datetime | None = None,
-    since: Mapping[str, datetime] | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the samplings of sections as `find_episodes` takes them, and the items beyond their limit.
-
-    `since` bounds them by site; without it the whole history is returned.
-    """
-    conditions = [
-        section_results.c.district == district.key,
+def _looked_back(scene: Scene, rule: Rule, left: pd.Series, first: datetime) -> pd.DataFrame:
+    """Return the samples before what is in doubt; of samplings their class alone, which costs least."""
+    if rule.kind != "section-class" or rule.basis != "sample":
+        return conditions_of_rule(scene, rule, dict.fromkeys(map(str, left.index), first)).samples
+    query = select(
+        section_results.c.site, section_results.c.start.label("observed_at"), section_results.c["class"]
+    ).where(
+        section_results.c.district == scene.district.key,
         section_results.c.period_kind == "sample",
-        section_results.c.site.in_(list(sites)),
-    ]
-    if since:
-        each = [
-            and_(section_results.c.site == site, section_results.c.start >= first)
-            for site, first in since.items()
-        ]
-        # the earliest of them lets the engine skip the history before
-        conditions += [section_results.c.start >= min(since.values()), or_(*each)]
-    found = recall_table(connection, section_results, *conditions, as_of=as_of)
-    samples = _typed(found.rename(columns={"start": "observed_at"}))
-    bad = samples[samples["class"] >= rule.raise_class]
-    evidence = _evidence(connection, district, registry, bad, as_of)
-    beyond = evidence[evidence["value"] > rule.raise_multiple * evidence["limit_number"]]
-    far = pd.MultiIndex.from_frame(beyond[["site", "observed_at"]])
-    samples = _with_exact_multiples(samples, evidence)
-    samples["beyond"] = pd.MultiIndex.from_frame(samples[["site", "observed_at"]]).isin(far)
-    return samples, evidence
-
-
-def _typed(samples: pd.DataFrame) -> pd.DataFrame:
-    """Give site, time and class one type on every engine, empty or not."""
-    return samples.astype({"site": "str", "observed_at": "datetime64[us]", "class": "Int8"})
-
-
-def _with_exact_multiples(samples: pd.DataFrame, evidence: pd.DataFrame) -> pd.DataFrame:
-    """Put the unrounded multiples over the Ⅴ limit on bad samplings, so that the worst one is really the worst."""
-    exact = evidence[evidence["multiple"].notna()]
-    if exact.empty:
-        return samples
-    text = exact["parameter"] + "=" + exact["multiple"].map("{:.6f}".format)
-    joined = text.groupby([exact["site"], exact["observed_at"]]).agg(";".join).rename("exact").reset_index()
-    merged = samples.merge(joined, on=["site", "observed_at"], how="left")
-    merged["multiples"] = merged["exact"].where(merged["exact"].notna(), merged["multiples"])
-    return merged.drop(columns=["exact"])
-
-
-def _evidence(
-    connection: Connection,
-    district: District,
-    registry: Registry,
-    bad: pd.DataFrame,
-    as_of: datetime | None,
-) -> pd.DataFrame:
-    """Return the readings beyond the class Ⅴ limit in the bad samplings, with where they stand."""
-    empty = pd.DataFrame({name: [] for name in (*EVIDENCE_COLUMNS, "limit_number")})
-    if bad.empty:
-        return empty
-    readings = recall_readings(
-        connection,
-        district=district.key,
-        start=bad["observed_at"].min().to_pydatetime(),
-        end=bad["observed_at"].max().to_pydatetime() + pd.Timedelta(hours=1),
-        sites=sorted(bad["site"].unique()),
-        as_of=as_of,
-        provenance=True,
+        section_results.c.site.in_(list(left.index)),
+        section_results.c.start >= first,
+        section_results.c.start < left.max().to_pydatetime(),
+        believed(section_results),
     )
-    readings = readings.merge(bad[["site", "observed_at"]], on=["site", "observed_at"])
-    readings = readings.merge(sections_frame(district)[["site", "waterbody"]], on="site")
-    judged = [
-        readings[mask].merge(class_bounds(standard, WORSE_THAN_V - 1), on=["parameter", "waterbody"])
-        for standard, mask in registry.spans(CLASS_TOPIC, readings["observed_at"])
-    ]
-    if not judged:
-        return empty
-    rows = pd.concat(judged, ignore_index=True)
-    worse = (
-        ((rows["kind"] == "upper") & (rows["value"] > rows["high"]))
-        | ((rows["kind"] == "lower") & (rows["value"] < rows["low"]))
-        | ((rows["kind"] == "range") & ~rows["value"].between(rows["low"], rows["high"]))
-    )
-    rows = rows[worse].copy()
-    upper = rows["kind"] == "upper"
-    rows["limit_number"] = rows["high"].where(upper)
-    rows["multiple"] = ((rows["value"] - rows["high"]) / rows["high"]).where(upper).round(3)
-    span = rows["low"].map("{:g}".format) + "~" + rows["high"].map("{:g}".format)
-    single = np.where(upper, rows["high"], rows["low"]).astype(object)
-    rows["limit"] = np.where(rows["kind"] == "range", span.to_numpy(dtype=object), single)
-    flags = flags_in_words(connection, district, rows, as_of=as_of)
-    return rows.merge(flags, on=_READING, how="left")[[*EVIDENCE_COLUMNS, "limit_number", *FLAG_COLUMNS]]
+    rows = bulk.fetch(scene.connection, query)
+    return rows.astype({"site": "str", "observed_at": "datetime64[us]", "class": "Int8"})
 
 
 def send_messages(run: Run) -> None:
@@ -232,4 +245,6 @@ def send_messages(run: Run) -> None:
         ]
     with run.warehouse.read() as connection:
         for key in run.districts:
-            run.summary.episodes += list_episodes(connection, key)
+            # what waits for its second reading needs nobody yet
+            known = list_episodes(connection, key)
+            run.summary.episodes += [item for item in known if item["state"] != "pending"]

@@ -9,6 +9,7 @@ acknowledged it from its steps.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -21,8 +22,13 @@ from alerts.messages import Facts, Place, write_summary
 from alerts.query import describe_episode, missing
 from alerts.queueing import message_key
 from alerts.rules import Rule
-from flows.alert import samples_and_evidence, settings_of
-from flows.evaluate import registry_of, sections_frame
+from alerts.steps import ACKNOWLEDGED, CLOSED, WORSENED
+from alerts.subjects import facts_of, places_of
+from flows.alert import conditions_of_rule, settings_of, subjects_frame, subjects_of
+from flows.alert_scene import Scene, beginning
+from flows.evaluate import registry_of
+from flows.rulebook import last_judged
+from vocabulary.clock import wall_time
 from vocabulary.district import District
 from warehouse.schema import episode_steps, episodes, outbox
 
@@ -85,11 +91,14 @@ def _shown(value: Any) -> Any:
 
 def _of_rule(connection: Connection, district: District, rule: Rule, as_of: datetime) -> list[dict[str, Any]]:
     """Return the episodes of one rule that stand on record, as they were found at `as_of`."""
-    sites = sorted(sections_frame(district)["site"])
-    samples, evidence = samples_and_evidence(
-        connection, district, registry_of(district), rule, sites, as_of=as_of
-    )
-    found = find_episodes(samples, rule)
+    scene = Scene(connection, district, registry_of(district), wall_time(as_of).date(), as_of)
+    judged = last_judged(connection, district.key)
+    if judged is not None:
+        # an example is judged for its own date, whatever the calendar says
+        scene = replace(scene, run_date=min(judged.run_date, scene.run_date))
+    since = dict.fromkeys(subjects_of(scene, rule), beginning(rule))
+    conditions = conditions_of_rule(scene, rule, since)
+    found = find_episodes(conditions.samples, rule)
     if found.empty:
         return []
     mine = (episodes.c.rule == rule.id, episodes.c.district == district.key)
@@ -113,8 +122,8 @@ def _of_rule(connection: Connection, district: District, rule: Rule, as_of: date
         )
     ).scalars()
     heard = {key.rsplit(":", 2)[0] for key in told}
-    factors = choose_evidence(found, evidence)
-    places = _places(district)
+    factors = choose_evidence(found, conditions.evidence)
+    places = places_of(subjects_frame(scene, rule), district.name_zh)
     records = []
     for record in found.sort_values(["since", "site"]).to_dict("records"):
         subject, since = str(record["site"]), record["since"].to_pydatetime()
@@ -123,16 +132,8 @@ def _of_rule(connection: Connection, district: District, rule: Rule, as_of: date
         if number is None or mine_steps.empty:
             continue
         known_at = mine_steps["at"].max()
-        facts = Facts(
-            since=record["since"],
-            until=None if pd.isna(record["until"]) else record["until"],
-            last_seen=record["last_seen"],
-            peak_at=record["peak_at"],
-            worst_class=int(record["worst_class"]),
-            n_readings=int(record["n_readings"]),
-            factors=factors.get((subject, record["since"]), []),
-            known_at=as_of,
-        )
+        place = places.get(subject, Place(subject, "", district.name_zh, None))
+        facts = facts_of(rule, record, factors.get((subject, record["since"]), []), place, known_at=as_of)
         prefix = message_key(rule.id, district.key, subject, since, "", "").rsplit(":", 2)[0]
         records.append(
             {
@@ -146,9 +147,11 @@ def _of_rule(connection: Connection, district: District, rule: Rule, as_of: date
                 "until": None if facts.until is None else facts.until.to_pydatetime(),
                 "class": facts.worst_class,
                 "limit": limit_text(facts.factors) or rule.clause,
-                "evidence": evidence_json(rule, facts.factors, n_readings=facts.n_readings),
-                "message_zh": write_summary(rule, places[subject], facts, language="zh"),
-                "message_en": write_summary(rule, places[subject], facts, language="en"),
+                "evidence": evidence_json(
+                    rule, facts.factors, n_readings=facts.n_readings, target_class=place.target_class
+                ),
+                "message_zh": write_summary(rule, place, facts, language="zh"),
+                "message_en": write_summary(rule, place, facts, language="en"),
                 "history": prefix not in heard,
                 "known_at": known_at,
                 "updated_at": known_at,
@@ -162,20 +165,14 @@ def _state(facts: Facts, steps: pd.DataFrame) -> str:
     if facts.until is not None:
         return "resolved"
     base = steps["step"].str.split("-").str[0]
-    acknowledged = steps.loc[base == "acknowledged", "at"].max()
-    reopened = steps.loc[base == "reopened", "at"].max()
-    stands = pd.notna(acknowledged) and not (pd.notna(reopened) and reopened > acknowledged)
-    return "acknowledged" if stands else "firing"
-
-
-def _places(district: District) -> dict[str, Place]:
-    rows = district.sites.drop_duplicates("key", keep="last")
-    return {
-        str(row["key"]): Place(
-            name=str(row["name"]),
-            river="" if pd.isna(row["river"]) else str(row["river"]),
-            district=district.name_zh,
-            target_class=None if pd.isna(row["target_class"]) else int(row["target_class"]),
-        )
-        for row in rows[["key", "name", "river", "target_class"]].to_dict("records")
+    last = {
+        name: steps.loc[base == name, "at"].max() for name in (ACKNOWLEDGED, CLOSED, "reopened", WORSENED)
     }
+
+    def stands(act: str, *undone_by: str) -> bool:
+        later = [last[name] for name in undone_by if pd.notna(last[name])]
+        return bool(pd.notna(last[act]) and not any(at > last[act] for at in later))
+
+    if stands(CLOSED, "reopened", WORSENED):
+        return "resolved"
+    return "acknowledged" if stands(ACKNOWLEDGED, "reopened") else "firing"

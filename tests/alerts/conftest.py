@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from alerts.episodes import find_episodes
 from alerts.record import Recorded, record_episodes
+from alerts.routing_settings import Route, Routing
 from alerts.rules import AlertSettings, Rule, load_alerts
 from warehouse.engine import open_engine
 from warehouse.schema import episode_steps, episodes, outbox
@@ -26,6 +27,12 @@ HOURS = {"C": 3, "5": 5, "6": 6, "!": 6, "-": None}
 @pytest.fixture(scope="session")
 def settings() -> AlertSettings:
     return load_alerts(ROOT / "districts" / "chiping" / "alerts.toml")
+
+
+@pytest.fixture(scope="session")
+def shipped(settings: AlertSettings) -> AlertSettings:
+    """The same, for modules where `settings` is hypothesis' own word."""
+    return settings
 
 
 @pytest.fixture(scope="session")
@@ -109,8 +116,16 @@ def engine(tmp_path: Path, empty_warehouse: Path) -> Engine:
 class Nights:
     """Runs of one rule over samples, each in its own transaction, and what is on record afterwards."""
 
-    def __init__(self, engine: Engine, rule: Rule, sites: pd.DataFrame, evidence: Callable) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        settings: AlertSettings,
+        rule: Rule,
+        sites: pd.DataFrame,
+        evidence: Callable,
+    ) -> None:
         self.engine = engine
+        self.settings = settings
         self.rule = rule
         self.sites = sites
         self.evidence = evidence
@@ -136,12 +151,21 @@ class Nights:
                 find_episodes(rows, rule),
                 run_date=dt.date.fromisoformat(date),
                 known_at=dt.datetime(2026, 3, 31, 18) + dt.timedelta(days=self.runs),
+                settings=self._routed(rule),
                 evidence=self.evidence(rows),
                 sites=self.sites,
                 silent=silent,
                 examined_from=examined_from,
                 district_name="茌平区",
             )
+
+    def _routed(self, rule: Rule) -> AlertSettings:
+        """The settings, with a route to the rule's channels where they are not those of the file."""
+        if not set(rule.channels) - set(self.settings.channels):
+            return self.settings
+        route = Route(rule=rule.id, channels=tuple(channel.key for channel in rule.channels))
+        routing = Routing(channel=rule.channels, route=(route,))
+        return self.settings.model_copy(update={"routing": routing, "channels": rule.channels})
 
     def episodes(self) -> list[tuple[str, str, str, str | None]]:
         """(subject, state, since, until) of what is on record, times as day and hour."""
@@ -178,5 +202,7 @@ class Nights:
 
 
 @pytest.fixture
-def nights(engine: Engine, rule: Rule, sites: pd.DataFrame, evidence: Callable) -> Nights:
-    return Nights(engine, rule, sites, evidence)
+def nights(
+    engine: Engine, settings: AlertSettings, rule: Rule, sites: pd.DataFrame, evidence: Callable
+) -> Nights:
+    return Nights(engine, settings, rule, sites, evidence)

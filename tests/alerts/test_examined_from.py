@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
 from alerts.episodes import calm_before, find_episodes
-from alerts.record import record_episodes, untold_since
-from alerts.rules import Rule
+from alerts.record import record_episodes
+from alerts.rules import AlertSettings, Rule
+from alerts.untold import untold_since
 from warehouse.schema import episode_steps, episodes, outbox
 
 SITES = ("S1", "S2")
@@ -83,12 +84,14 @@ class Store:
     def __init__(
         self,
         engine: Engine,
+        settings: AlertSettings,
         rule: Rule,
         sites: pd.DataFrame,
         build: Callable[..., pd.DataFrame],
         prove: Callable[..., pd.DataFrame],
     ):
         self.engine, self.rule, self.sites = engine, rule, sites
+        self.settings = settings
         self.build, self.prove = build, prove
         self.signs = {site: [""] * 60 for site in SITES}
         self.run_date = dt.date(2026, 3, 26)
@@ -124,6 +127,7 @@ class Store:
                 run_date=self.run_date,
                 known_at=dt.datetime(2026, 5, 1) + dt.timedelta(days=number),
                 evidence=proof,
+                settings=self.settings,
                 sites=self.sites,
                 silent=silent,
                 examined_from=examined_from,
@@ -142,7 +146,7 @@ class Store:
 
     def record(self, district: str) -> list[list[Any]]:
         """Everything on record of a district but its surrogate keys and its own name."""
-        numbered = {"id", "district", "idempotency_key", "episode_id"}
+        numbered = {"id", "district", "idempotency_key", "episode_id", "group_key"}
         with self.engine.connect() as connection:
             rows = (
                 connection.execute(select(episodes).where(episodes.c.district == district)).mappings().all()
@@ -197,6 +201,7 @@ _seen: list[int] = []
 def test_from_where_doubt_begins_is_recorded_what_the_whole_history_says(
     sequence: list[Delivery],
     engine: Engine,
+    shipped: AlertSettings,
     rule: Rule,
     sites: pd.DataFrame,
     samples: Callable[..., pd.DataFrame],
@@ -204,7 +209,7 @@ def test_from_where_doubt_begins_is_recorded_what_the_whole_history_says(
 ) -> None:
     _seen.append(1)
     whole, parts = f"whole{len(_seen)}", f"parts{len(_seen)}"
-    store = Store(engine, rule, sites, samples, evidence)
+    store = Store(engine, shipped, rule, sites, samples, evidence)
     # a connection that stays keeps the file open between the others
     with engine.connect():
         for number, delivery in enumerate(sequence):

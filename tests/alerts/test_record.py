@@ -14,7 +14,7 @@ from alerts.episodes import find_episodes
 from alerts.evidence import EVIDENCE_COLUMNS, EvidenceError
 from alerts.queueing import message_key
 from alerts.record import Recorded, record_episodes
-from alerts.rules import Rule
+from alerts.rules import AlertSettings, Rule
 from warehouse.schema import episode_steps, episodes, outbox
 
 if TYPE_CHECKING:
@@ -184,7 +184,12 @@ def test_a_rule_without_channels_is_recorded_and_told_when_it_gets_one(
 
 
 def test_a_night_that_fails_leaves_neither_episode_nor_message(
-    engine: Engine, rule: Rule, samples: Callable, evidence: Callable, sites: pd.DataFrame
+    engine: Engine,
+    shipped: AlertSettings,
+    rule: Rule,
+    samples: Callable,
+    evidence: Callable,
+    sites: pd.DataFrame,
 ) -> None:
     def fail_after_recording() -> None:
         with engine.begin() as connection:
@@ -198,6 +203,7 @@ def test_a_night_that_fails_leaves_neither_episode_nor_message(
                 known_at=dt.datetime(2026, 3, 20, 18),
                 evidence=evidence(rows),
                 sites=sites,
+                settings=shipped,
             )
             raise KeyboardInterrupt
 
@@ -214,7 +220,7 @@ def test_the_key_names_rule_district_subject_since_step_and_channel() -> None:
 
 
 def test_an_episode_without_evidence_names_the_clause(
-    engine: Engine, rule: Rule, samples: Callable, sites: pd.DataFrame
+    engine: Engine, shipped: AlertSettings, rule: Rule, samples: Callable, sites: pd.DataFrame
 ) -> None:
     with engine.begin() as connection:
         record_episodes(
@@ -226,12 +232,18 @@ def test_an_episode_without_evidence_names_the_clause(
             known_at=dt.datetime(2026, 3, 20, 18),
             evidence=pd.DataFrame({name: [] for name in EVIDENCE_COLUMNS}),
             sites=sites,
+            settings=shipped,
         )
         assert connection.execute(select(episodes.c.limit)).scalar_one() == "GB 3838-2002 表1"
 
 
 def test_evidence_without_a_column_is_refused(
-    engine: Engine, rule: Rule, samples: Callable, evidence: Callable, sites: pd.DataFrame
+    engine: Engine,
+    shipped: AlertSettings,
+    rule: Rule,
+    samples: Callable,
+    evidence: Callable,
+    sites: pd.DataFrame,
 ) -> None:
     rows = samples("66")
     with engine.begin() as connection, pytest.raises(EvidenceError, match="no column limit"):
@@ -244,6 +256,7 @@ def test_evidence_without_a_column_is_refused(
             known_at=dt.datetime(2026, 3, 20, 18),
             evidence=evidence(rows).drop(columns="limit"),
             sites=sites,
+            settings=shipped,
         )
 
 

@@ -1,0 +1,120 @@
+"""What holds the messages of an episode (抑制): a silence, maintenance of its site, or a cause that is told already.
+
+A cause is an open episode of a rule that `inhibited_by` names: on the same subject, or on a source that brings the
+subject's data (a network that is down mutes the sites behind it). The episode says what mutes it (`muted_by`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, func, select
+
+from alerts.acts import OPEN_STATES
+from alerts.rules import AlertSettings, Maintenance, Rule
+from alerts.silences import Silence, silenced_by, silences_in_force
+from warehouse.schema import deliveries, episodes, readings, series
+
+MAINTENANCE, EPISODE = "maintenance:", "episode:"
+#: how long before the silence of a source its readings are looked for
+_BEFORE = dt.timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class Mutes:
+    """What holds messages of one rule of a district now.
+
+    `causes` are the open episodes of rules that inhibit it: subject -> (id, since); those of a source stand
+    under every subject whose data it brings.
+    """
+
+    rule: Rule
+    silences: tuple[Silence, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
+    causes: Mapping[str, tuple[int, dt.datetime]] = field(default_factory=dict)
+
+    def of(self, subject: str, since: dt.datetime) -> str:
+        """Return what mutes an episode of a subject that began at `since` (Asia/Shanghai); '' for nothing."""
+        silenced = silenced_by(self.silences, self.rule.id, subject)
+        if silenced:
+            return silenced
+        for window in self.maintenance:
+            if window.site == subject and window.start <= since < window.end:
+                return f"{MAINTENANCE}{window.reason}"
+        cause = self.causes.get(subject)
+        return f"{EPISODE}{cause[0]}" if cause is not None else ""
+
+
+def mutes_of(
+    connection: Connection, district: str, settings: AlertSettings, rule: Rule, at: dt.datetime
+) -> Mutes:
+    """Return what holds messages of a rule at a time (UTC), as the episodes on record stand."""
+    return Mutes(
+        rule,
+        tuple(silences_in_force(connection, district, at)),
+        settings.maintenance,
+        _causes(connection, district, rule),
+    )
+
+
+def in_order(rules: tuple[Rule, ...]) -> list[Rule]:
+    """Return rules so that those which inhibit others come before them; otherwise as in the file."""
+    ordered: list[Rule] = []
+    waiting = list(rules)
+    while waiting:
+        done = {rule.id for rule in ordered}
+        ready = [rule for rule in waiting if set(rule.inhibited_by) <= done]
+        # a circle has no order: its rules come as they stand
+        ordered += ready or waiting[:1]
+        waiting = [rule for rule in waiting if rule not in ordered]
+    return ordered
+
+
+def _causes(connection: Connection, district: str, rule: Rule) -> dict[str, tuple[int, dt.datetime]]:
+    if not rule.inhibited_by:
+        return {}
+    rows = connection.execute(
+        select(episodes.c.subject, episodes.c.id, episodes.c.since)
+        .where(
+            episodes.c.district == district,
+            episodes.c.rule.in_(rule.inhibited_by),
+            episodes.c.state.in_(OPEN_STATES),
+        )
+        .order_by(episodes.c.id)
+    ).all()
+    causes = {row[0]: (row[1], row[2]) for row in rows}
+    # a handful of sources at most
+    for source, cause in list(causes.items()):
+        behind = _sites_behind(connection, district, source, cause[1])
+        causes = {**dict.fromkeys(behind, cause), **causes}
+    return causes
+
+
+def _sites_behind(connection: Connection, district: str, source: str, since: dt.datetime) -> list[str]:
+    """Return the sites whose last readings before `since` a source brought; none when it is no source."""
+    newest = connection.execute(
+        select(func.max(deliveries.c.observed_to)).where(
+            deliveries.c.district == district, deliveries.c.source == source, deliveries.c.observed_to < since
+        )
+    ).scalar_one()
+    if newest is None:
+        return []
+    query = (
+        select(series.c.site)
+        .select_from(
+            readings.join(series, readings.c.series_id == series.c.id).join(
+                deliveries, readings.c.delivery_id == deliveries.c.id
+            )
+        )
+        .where(
+            series.c.district == district,
+            deliveries.c.source == source,
+            readings.c.observed_at > newest - _BEFORE,
+            readings.c.observed_at <= newest,
+            readings.c.known_until.is_(None),
+        )
+        .distinct()
+    )
+    return list(connection.execute(query).scalars())
