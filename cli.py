@@ -28,8 +28,10 @@ import cli_listen
 import cli_progress
 import cli_quality
 import cli_quarantine
+import cli_report
 import cli_serve
 import cli_sniff
+import cli_up
 import cli_warehouse
 import cli_watch
 from alerts.query import EpisodeNotFoundError, list_episodes, show_episode
@@ -66,10 +68,12 @@ cli_sniff.register(app)
 cli_quality.register(app)
 cli_progress.register(app)
 cli_quarantine.register(app)
+cli_report.register(app)
 cli_listen.register(app)
 cli_serve.register(app)
 cli_watch.register(app)
 cli_backfill.register(app)
+cli_up.register(app)
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(standards_app, name="standards")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import datetime
 from typing import Annotated
 
@@ -29,7 +30,7 @@ def watch(
 ) -> None:
     """夜间运行是否按时开始并结束，否则告知一次 / whether the night came and ended, told once when not."""
     try:
-        watched = keep_watch(Settings(), at=at)
+        watched = keep_watch(Settings(), at=at, stream=sys.stderr if as_json else None)
     except WatchSettingsError as error:
         raise typer.BadParameter(str(error), param_hint="ECOPLAN_WATCH") from error
     if as_json:

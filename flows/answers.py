@@ -13,6 +13,7 @@ from sqlalchemy import Connection, and_, func, select
 from flows.answers_alerts import episodes_known
 from flows.evaluate import registry_of, section_dry, sections_frame
 from flows.feeders import subject_sources
+from flows.secrets_known import secrets_asked
 from flows.settings import Settings
 from flows.used_readings import section_readings, section_samples, with_left_out
 from indicators.water_evaluation import evaluate_sections
@@ -285,7 +286,7 @@ def _unregistered(connection: Connection, district: District, as_of: datetime | 
 
 def doctor(settings: Settings, districts: dict[str, District]) -> list[dict[str, str]]:
     """Return settings with their origin, and what districts, sources and folders there are."""
-    records = settings.explain()
+    records = [*settings.explain(), *secrets_asked(districts)]
     for district in districts.values():
         for source in district.sources:
             where = printable(source.location)

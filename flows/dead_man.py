@@ -15,12 +15,13 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import IO, Annotated, Any, Literal
 
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from alerts.channels import Channel, ChannelError, Outgoing, build_channels
+from alerts.channels import Channel, build_channels
+from alerts.outgoing import ChannelError, Outgoing
 from alerts.rules import AlertRulesError, load_alerts
 from flows.heartbeat import Beat, HeartbeatError, read_beat
 from flows.run import DONE, FAILED, FINDINGS, write_whole
@@ -208,6 +209,7 @@ def keep_watch(
     *,
     at: dt.datetime | None = None,
     channels: Mapping[str, Channel] | None = None,
+    stream: IO[str] | None = None,
 ) -> Watched:
     """Look after the nights once: tell of trouble once a night and channel, and of its end once.
 
@@ -219,6 +221,8 @@ def keep_watch(
         Asia/Shanghai wall time to look from (for a drill); none: now.
     channels
         Where messages leave; none: the channels of every district's `alerts.toml`, each once.
+    stream
+        Where a console channel writes; none: standard output.
 
     Raises
     ------
@@ -241,20 +245,20 @@ def keep_watch(
             notice = memory.notice(verdict)
             if notice is None:
                 continue
-            reached = _channels(settings) if channels is None else channels
+            reached = _channels(settings, stream) if channels is None else channels
             _tell(verdict, notice, reached, watched, last_finished(settings.home))
             memory.settle(verdict, notice, set(reached))
         memory.write()
     return watched
 
 
-def _channels(settings: Settings) -> dict[str, Channel]:
+def _channels(settings: Settings, stream: IO[str] | None) -> dict[str, Channel]:
     """Return the channels of all districts; one that several districts share is told once."""
     made: dict[str, Channel] = {}
     seen: dict[str, str] = {}
     for district in load_districts(settings.districts).values():
         alerts = load_alerts(Path(district.folder) / "alerts.toml")
-        for key, channel in build_channels(alerts, settings.home).items():
+        for key, channel in build_channels(alerts, settings.home, stream=stream).items():
             what = channel.settings.model_dump_json()
             if what not in seen:
                 name = key if key not in made else f"{district.key}/{key}"
@@ -320,7 +324,16 @@ def _tell(
         if name in notice.told:
             continue
         title, body = wording(verdict, channel.settings.language, channel.settings.markup, last)
-        message = Outgoing(key=notice.key, district="", subject=verdict.kind, title=title, body=body)
+        message = Outgoing(
+            key=notice.key,
+            district="",
+            subject=verdict.kind,
+            title=title,
+            body=body,
+            kind="pipeline",
+            level="red" if verdict.is_trouble else "blue",
+            step="firing" if verdict.is_trouble else "resolved",
+        )
         try:
             channel.send(message)
         except ChannelError as error:

@@ -21,7 +21,7 @@ from flows.units import Progress
 
 #: what holds unless the environment says otherwise: nothing is sent to anybody, a slow machine has time
 #: (the first start migrates the server's database), and only trouble is told on the terminal
-_DEFAULTS = {
+DEFAULTS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
@@ -119,7 +119,7 @@ def _leave(number: int, _frame: FrameType | None) -> None:
 def _prepared(name: str, settings: Settings) -> Any:
     """Return the flow once a server answers; what Prefect logs of runs goes to its server only."""
     home = settings.home.resolve() / "prefect"
-    for variable, value in (*_DEFAULTS.items(), ("PREFECT_HOME", str(home))):
+    for variable, value in (*DEFAULTS.items(), ("PREFECT_HOME", str(home))):
         os.environ.setdefault(variable, value)
     # Prefect makes the last folder of its home, not the ones above it
     home.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tomllib
 from collections.abc import Callable
 from dataclasses import fields
@@ -11,10 +12,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
+from flows import logs, telemetry
 from flows.backfill_turned import what_turned
 from flows.crew import Crew, check_runner, plain_crew
 from flows.gather import OneOffError, Window, gather, one_off
 from flows.heartbeat import Heart, Ping
+from flows.metrics import write_metrics
 from flows.publish import publish
 from flows.rulebook import judgement, last_judged
 from flows.run import (
@@ -35,6 +38,8 @@ from warehouse.engine import Warehouse, WarehouseError
 from warehouse.load import mark_range
 from warehouse.schema import stale_days
 from warehouse.snapshot import publish_snapshot
+
+log = logging.getLogger(__name__)
 
 #: the sources of the hourly sweep
 SWEEP = Path(__file__).with_name("data") / "sweep.toml"
@@ -253,9 +258,24 @@ def _finish(
     closing: Callable[[], None] = lambda: None,
 ) -> int:
     """Walk the way and close the run, whatever happens on it; a heart beats meanwhile."""
+    logs.configure()
+    run.tell = logs.told(run.tell)
+    do = logs.around(telemetry.around(do))
     if heart is not None:
         heart.begin()
         do = heart.around(do)
+    try:
+        status = _walked(run, wish, do, load, closing)
+    except BaseException as error:
+        if heart is not None:
+            heart.end("failed", FAILED, f"{type(error).__name__}: {error}")
+        raise
+    if heart is not None:
+        heart.end(run.summary.status, status, failure_of(run))
+    return status
+
+
+def _walked(run: Run, wish: Wish, do: Do, load: Load | None, closing: Callable[[], None]) -> int:
     try:
         walk(run, wish, do, load)
         if not run.dry_run:
@@ -263,17 +283,16 @@ def _finish(
     except BaseException as error:
         run.summary.failures.append(f"{type(error).__name__}: {error}")
         run.summary.exit_status = FAILED
-        try:
-            close_run(run)
-        finally:
-            if heart is not None:
-                heart.end("failed", FAILED, f"{type(error).__name__}: {error}")
+        close_run(run)
         raise
     status = close_run(run)
     if not run.dry_run:
+        try:
+            write_metrics(run)
+        except OSError as error:
+            # what is measured must not fail what was done
+            log.warning("metrics: %s", error)
         publish_snapshot(run.warehouse)
-    if heart is not None:
-        heart.end(run.summary.status, status, failure_of(run))
     return status
 
 

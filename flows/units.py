@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from flows.crew import Crew, Handle
 from flows.gather import Gathered, Pending, gather
 from flows.ingest import Examined, batches, examine, settle
+from flows.logs import about
 from flows.run import Run, SourceReport, Summary, chosen_districts
 from flows.settings import Settings
 from flows.way import Do, Wish
@@ -158,7 +159,8 @@ def examine_unit(place: Run | Post, unit: Unit) -> Parcel:
     """Read and judge a unit; nothing is written."""
     run = place.run() if isinstance(place, Post) else place
     district, source = _of(run, unit)
-    return Parcel(examine(run, district, source, list(unit.batch)))
+    with about(run=run.summary.id, district=unit.district, source=unit.source, unit=unit.name):
+        return Parcel(examine(run, district, source, list(unit.batch)))
 
 
 def load_unit(place: Run | Post, unit: Unit, parcel: Parcel) -> SourceReport:
@@ -166,7 +168,8 @@ def load_unit(place: Run | Post, unit: Unit, parcel: Parcel) -> SourceReport:
     run = place.run() if isinstance(place, Post) else place
     district, source = _of(run, unit)
     report = SourceReport(unit.district, unit.source, source.title_zh)
-    settle(run, district, source, list(unit.batch), parcel.found, report)
+    with about(run=run.summary.id, district=unit.district, source=unit.source, unit=unit.name):
+        settle(run, district, source, list(unit.batch), parcel.found, report)
     return report
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from alerts.channels import ChannelError, Outgoing
-from alerts.rules import ChannelSettings
+from alerts.outgoing import ChannelError, Outgoing
+from alerts.routing_settings import ChannelSettings
 from flows.dead_man import Verdict, Watched, WatchSettingsError, keep_watch, load_expectations, wording
 from flows.heartbeat import Beat, HeartbeatError, heartbeat_file, read_beat
 from flows.run import DONE, FAILED, FINDINGS
