@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+from sqlalchemy import case, func, select
+
 from flows.run import Run, write_whole
+from quality.flags import Verdict, flag_rules
 from quality.kept import Batch, KeptError, kept_batches, months, prune, read_outcome
 from reports.quality_pages import batch_html, index_html, look
 from vocabulary.clock import now_utc, wall_time
+from warehouse.recall import believed
+from warehouse.schema import flags, series
 
 #: keeps the look that the pages were made with
 _LOOK = ".look"
@@ -41,10 +47,36 @@ def publish_quality(run: Run) -> Path:
         }
         for batch in kept
     ]
-    write_whole(
-        pages / "index.html", index_html(rows, links, names=names, days=run.settings.quality_days).encode()
+    html = index_html(
+        rows, links, names=names, days=run.settings.quality_days, flags=_flags_by_parameter(run)
     )
+    write_whole(pages / "index.html", html.encode())
     return pages / "index.html"
+
+
+def _flags_by_parameter(run: Run) -> list[dict[str, Any]]:
+    """Return how many readings each test over time holds suspect or bad, by district, test and parameter."""
+    if not run.warehouse.exists():
+        return []
+    key = [series.c.district, flags.c.test, series.c.parameter]
+    count = [
+        func.sum(case((flags.c.verdict == verdict, 1), else_=0)).label(name)
+        for name, verdict in (("suspect", Verdict.SUSPECT), ("bad", Verdict.BAD))
+    ]
+    query = (
+        select(*key, *count)
+        .select_from(flags.join(series, flags.c.series_id == series.c.id))
+        .where(series.c.district.in_(run.districts), believed(flags))
+        .group_by(*key)
+        .order_by(*key)
+    )
+    words = {test.key: test.zh for test in flag_rules().tests}
+    with run.warehouse.read() as connection:
+        found = connection.execute(query).mappings().all()
+    return [
+        {**row, "suspect": int(row["suspect"]), "bad": int(row["bad"]), "zh": words.get(row["test"], "")}
+        for row in found
+    ]
 
 
 def _page(pages: Path, batch: Batch) -> Path:

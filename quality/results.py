@@ -58,12 +58,15 @@ def results_document(judgement: Judgement) -> dict[str, Any]:
     Returns
     -------
     dict
-        source, suite_version, flagged (rows by code), deliveries (one record each with counts, codes, refusal, what its
+        source, suite_version, flagged (rows by code), flagged_by_parameter (the same by code and parameter), deliveries (one record each with counts, codes, refusal, what its
         reader turned away and remarks, by number)
         and expectations (one record each, in suite order, with the reason in Chinese and English).
     """
     codes: dict[int, dict[str, int]] = {}
     flagged = judgement.flagged["code"].value_counts().sort_index()
+    by_parameter: dict[str, dict[str, int]] = {}
+    for (code, parameter), n in judgement.flagged.groupby(["code", "parameter"]).size().items():
+        by_parameter.setdefault(str(code), {})[str(parameter)] = int(n)
     rows = judgement.quarantined
     # one step a code, not a row: the codes are a handful
     for code in sorted(rows["code"].unique()):
@@ -74,6 +77,7 @@ def results_document(judgement: Judgement) -> dict[str, Any]:
         "source": judgement.source,
         "suite_version": judgement.suite_version,
         "flagged": {str(code): int(n) for code, n in flagged.items()},
+        "flagged_by_parameter": by_parameter,
         "deliveries": [_delivery(judgement, number, codes) for number in range(len(judgement.deliveries))],
         "expectations": [_expectation(judgement, record) for record in judgement.results],
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import DictLoader, Environment
 
+from vocabulary.parameters import parameters
 from vocabulary.reasons import reasons
 
 _TEMPLATES = ("quality_style.html", "quality_index.html", "quality_batch.html")
@@ -27,7 +28,7 @@ def _texts() -> dict[str, str]:
 @cache
 def _environment() -> Environment:
     made = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=DictLoader(_texts()))
-    made.globals |= {"reasons": reasons(), "severities": SEVERITIES}
+    made.globals |= {"reasons": reasons(), "severities": SEVERITIES, "parameters": parameters()}
     return made
 
 
@@ -62,6 +63,7 @@ def index_html(
     *,
     names: Mapping[str, str],
     days: int,
+    flags: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Return the index by source and month.
 
@@ -75,6 +77,9 @@ def index_html(
         District key -> Chinese name.
     days
         How long whole outcomes are kept.
+    flags
+        What the tests over time found, one record a district, test and parameter: district, test, zh, parameter,
+        suspect, bad.
     """
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for month in sorted(months, key=lambda month: (month["district"], month["source"])):
@@ -87,5 +92,8 @@ def index_html(
     links: dict[tuple[str, str], list[Mapping[str, Any]]] = {key: [] for key in groups}
     for batch in batches:
         links[batch["district"], batch["source"]].append(batch)
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for record in flags:
+        found.setdefault(record["district"], []).append(record)
     page = _environment().get_template("quality_index.html")
-    return page.render(groups=groups, links=links, names=names, days=days)
+    return page.render(groups=groups, links=links, names=names, days=days, flags=found)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from flows.quality_pages import publish_quality
 from flows.run import open_run
@@ -14,6 +15,7 @@ from quality.judge import DeliveryFacts, judge
 from quality.results import results_document, write_results
 from reports.quality_pages import batch_html, index_html
 from tests.flows.slices import empty_slice
+from warehouse.schema import flags, series
 
 EVIL = '<script>alert("x")</script>.csv'
 
@@ -41,11 +43,61 @@ def test_the_page_of_a_batch_says_all_and_asks_for_nothing(judged):
     assert html.index("交付") < html.index("Deliveries")
 
 
+def test_expectations_stand_before_flags_and_files_and_what_is_refused_before_all_files(judged):
+    outcome = results_document(judged) | {"flagged_by_parameter": {"zero": {"so2": 31, "made_up": 2}}}
+    many = [outcome["deliveries"][0] | {"name": f"{n}.csv"} for n in range(400)]
+    outcome["deliveries"] += many
+    html = batch_html(outcome, district="茌平区", name="2025-03", judged_at="")
+    order = ["期望 Expectations", "标记 Flags", "拒收的交付", "全部文件 all files（402）", "399.csv"]
+    places = [html.index(text) for text in order]
+    assert places == sorted(places)
+    assert "<details><summary>全部文件" in html, "hundreds of files are folded away"
+    assert html.count("lying.csv") == 2, "the refused one stands above them too"
+    assert re.search(r"<td>二氧化硫</td><td class=\"n\">31</td>", html)
+    assert re.search(r"<td>made_up</td><td class=\"n\">2</td>", html)
+
+
+def test_flags_are_counted_by_test_and_parameter_and_only_those_believed(run):
+    words = {"district": "chiping", "site": "CP-A1", "period": "1h"}
+    day = datetime(2026, 3, 1)
+    known = {"known_from": day, "known_until": None}
+    with run.warehouse.begin() as connection:
+        connection.execute(
+            insert(series), [words | {"id": 1, "parameter": "so2"}, words | {"id": 2, "parameter": "pm10"}]
+        )
+        found = [
+            (1, 0, "spike", 3, None),
+            (1, 1, "spike", 4, None),
+            (1, 2, "spike", 4, None),
+            (2, 0, "range", 4, None),
+            (2, 1, "range", 4, day + timedelta(days=1)),
+        ]
+        connection.execute(
+            insert(flags),
+            [
+                known
+                | {
+                    "series_id": one,
+                    "observed_at": day + timedelta(hours=hour),
+                    "test": test,
+                    "verdict": verdict,
+                    "known_until": until,
+                }
+                for one, hour, test, verdict, until in found
+            ],
+        )
+    html = publish_quality(run).read_text("utf-8")
+    shown = re.findall(r"<tr><td>\S+ <span class=\"small\">(\w+)</span></td><td>(\S+)</td>(.*)</tr>", html)
+    cells = [(test, parameter, re.findall(r">(\d+)<", rest)) for test, parameter, rest in shown]
+    assert cells == [("range", "可吸入颗粒物(PM10)", ["0", "1"]), ("spike", "二氧化硫", ["1", "2"])]
+
+
 def test_an_outcome_of_before_the_facts_is_still_shown(judged):
     old = results_document(judged)
     for delivery in old["deliveries"]:
         for key in ("cells_in", "blank", "rejected", "remarks"):
             del delivery[key]
+    del old["flagged_by_parameter"]
     assert "负值（negative）1" in batch_html(old, district="茌平区", name="2025-03", judged_at="")
 
 
