@@ -58,6 +58,8 @@ from warehouse.schema import (
 Record = dict[str, Any]
 #: tiles of sections on the overview; more are on the water page
 _TILES = 6
+#: pages of the whole site
+_OWN = ("index.html", "alerts.html", "quality.html", "run.html", "documents.html")
 #: what others publish beside the site: file endings -> title
 _DOWNLOADS = {".xlsx": ("工作簿", "Workbooks"), ".docx": ("文档", "Documents")}
 
@@ -153,6 +155,8 @@ def build_site(
             pages, item, [episode for episode in episodes if episode["district"] == item.district.key]
         )
     beside = others_files(home / "report") if (home / "report").is_dir() else []
+    # the page of an earlier program has the name of ours
+    beside = [path for path in beside if path not in {*_OWN, *pages.made, *pages.kept}]
     _whole_pages(pages, gathered, episodes, summary, home, beside)
     levels = aqi_levels(gathered[0].air["levels"]) if gathered else {}
     files = {f"assets/{name}": asset(name) for name in ASSETS}

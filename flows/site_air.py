@@ -113,7 +113,7 @@ def _stations(index: pd.DataFrame, district: District, registry: Registry) -> li
     rows = in_force_on_its_day(rows, registry)
     year = int(rows["day"].dt.year.max())
     running = rows[(rows["day"].dt.year == year) & rows["valid"].astype(bool)]
-    levels = running.groupby(["site", "level"]).size().unstack(fill_value=0)
+    levels = running.pivot_table(index="site", columns="level", values="day", aggfunc="count", fill_value=0)
     last = (
         rows.dropna(subset=["aqi"]).sort_values("day").drop_duplicates("site", keep="last").set_index("site")
     )
@@ -123,7 +123,7 @@ def _stations(index: pd.DataFrame, district: District, registry: Registry) -> li
         fact
         | {
             "year": year,
-            "days": {str(level): int(count) for level, count in levels.loc[fact["key"]].items()}
+            "days": {str(int(level)): int(count) for level, count in levels.loc[fact["key"]].items()}
             if fact["key"] in levels.index
             else {},
             "last": f"{last.loc[fact['key'], 'day']:%Y-%m-%d}" if fact["key"] in last.index else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -47,7 +48,7 @@ def gather_emissions(
         rows, _ = parts.take(
             f"emissions-{district.key}-{name}",
             key,
-            lambda name=name: emissions(connection, district, name),
+            partial(emissions, connection, district, name),
         )
         quarters += [{k: v for k, v in row.items() if k != "known_at"} for row in rows]
     rows = recall_table(
@@ -68,7 +69,7 @@ def gather_emissions(
         "months": as_records(counted),
         "found": as_records(rows.head(LISTED)[_FOUND]),
         "n_found": len(rows),
-        "limits": as_records(limits[["site", "parameter", "basis", "limit", "unit", "clause", "document"]]),
+        "limits": as_records(limits[["site", "parameter", "basis", "limit", "limit_lower", "unit", "clause", "document"]]),
         "names": {
             key: [item.zh, item.en, item.unit] for key, item in parameters().items() if _is_of(item.media)
         },

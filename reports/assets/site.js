@@ -31,7 +31,7 @@
       head.textContent = list.length ? String(list[0].axisValueLabel || list[0].name) : "";
       box.appendChild(head);
       list.forEach(function (point) {
-        if (point.value === null || point.value === undefined) { return; }
+        if (!point.seriesName || point.value === null || point.value === undefined) { return; }
         var line = document.createElement("div");
         line.textContent = point.seriesName + "  " + point.value + " " + (data.unit || "");
         box.appendChild(line);
@@ -45,7 +45,6 @@
   var DASHES = ["solid", "dashed", "dotted"];
 
   function option(data) {
-    var still = window.matchMedia && window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     var series = data.series.map(function (one, place) {
       var bar = data.kind === "bar";
       return {
@@ -68,20 +67,26 @@
         })
       };
     }
-    var top = (data.limits || []).reduce(function (most, limit) { return Math.max(most, limit.value); }, 0);
+    // an axis reaches as far as its points do: limits that should be in sight are points nobody sees
+    if (data.fit && data.limits && data.limits.length) {
+      series.push({
+        name: "", type: "line", silent: true, showSymbol: false, lineStyle: { opacity: 0 }, itemStyle: { opacity: 0 },
+        data: data.limits.map(function (limit) { return limit.value; }).slice(0, data.x.length), tooltip: { show: false }
+      });
+    }
+    var named = series.map(function (one) { return one.name; }).filter(function (name) { return name; });
     return {
-      animation: false && !still,
+      animation: false,
       aria: {
         enabled: true, decal: { show: data.kind === "bar" },
         label: { description: said(data.title) + (data.unit ? " (" + data.unit + ")" : "") }
       },
-      grid: { left: 52, right: 18, top: series.length > 1 ? 44 : 26, bottom: data.x.length > 60 ? 62 : 34 },
-      legend: series.length > 1 ? { top: 0, type: "scroll" } : { show: false },
+      grid: { left: 52, right: 18, top: named.length > 1 ? 46 : 28, bottom: data.x.length > 60 ? 62 : 34 },
+      legend: named.length > 1 ? { top: 0, type: "scroll", data: named } : { show: false },
       tooltip: { trigger: "axis", formatter: tip(data), confine: true, transitionDuration: 0 },
       xAxis: { type: "category", data: data.x, axisLabel: { hideOverlap: true } },
       yAxis: {
         type: "value", name: data.unit || "", scale: !!data.scale, nameTextStyle: { align: "left" },
-        max: function (range) { return Math.max(range.max, data.fit ? top : range.max) * (data.fit ? 1.04 : 1) || null; },
         axisLabel: { formatter: function (value) { return String(Math.round(value * 1e6) / 1e6); } }
       },
       dataZoom: data.x.length > 60 ? [{ type: "slider", height: 18, bottom: 6, showDetail: false }] : [],
@@ -99,7 +104,7 @@
       drawn.push({ chart: chart, data: data });
     });
     window.addEventListener("resize", resize);
-    window.addEventListener("beforeprint", function () { resize(680); });
+    window.addEventListener("beforeprint", function () { resize(470); });
     window.addEventListener("afterprint", function () { resize(); });
   }
 
@@ -117,6 +122,10 @@
       button.addEventListener("click", function () { choose(language() === "en" ? "zh" : "en"); });
     }
     draw();
+    // what is folded away on the screen belongs on paper
+    window.addEventListener("beforeprint", function () {
+      document.querySelectorAll("details:not([open])").forEach(function (part) { part.open = true; });
+    });
   }
 
   if (document.readyState === "loading") { document.addEventListener("DOMContentLoaded", begin); } else { begin(); }

@@ -27,6 +27,8 @@ _STATISTICS = {
     "heavy_days": ("重度及以上污染天数", "days of heavy pollution or worse"),
     "composite_index": ("综合指数", "composite index"),
 }
+#: decimals of what is not written as a whole number
+_PLACES = {"good_day_ratio": 1, "composite_index": 2, "co": 1}
 #: statistic of a month -> chart
 _CHARTS = (
     ("PM2.5 与 PM10 月均值", "PM2.5 and PM10, monthly means", "µg/m³", ("pm2_5 mean", "pm10 mean")),
@@ -140,7 +142,7 @@ def _cell(row: Record | None) -> dict[str, Any] | None:
     if row is None:
         return None
     return {
-        "value": number(row["rounded"]),
+        "value": _written(row),
         "limit": number(row["limit"]) if row["limit"] is not None else "",
         "attained": row["attained"],
         "multiple": row["exceedance_multiple"],
@@ -149,6 +151,12 @@ def _cell(row: Record | None) -> dict[str, Any] | None:
         "valid": row["valid"],
         "primary": _name(row["parameter"]) if row["statistic"] == "composite_index" else None,
     }
+
+
+def _written(row: Record) -> str:
+    """Return a statistic with the decimals it is published with: 70.0 %, 1.0 mg/m³, 5.85."""
+    places = _PLACES.get(row["statistic"], _PLACES.get(row["parameter"]))
+    return number(row["rounded"], places)
 
 
 def _primary(days: Sequence[Record]) -> list[tuple[str, tuple[str, str], int]]:
@@ -179,7 +187,7 @@ def _chart(
     months: Mapping[str, Record], zh: str, en: str, unit: str, keys: Sequence[str]
 ) -> dict[str, Any] | None:
     axis = list(months)
-    series = [
+    series: list[dict[str, Any]] = [
         {"name": list(_name(key.split(" ")[0])), "data": [months[month].get(key) for month in axis]}
         for key in keys
     ]

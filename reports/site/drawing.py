@@ -15,6 +15,8 @@ from reports.site.palette import coverage_levels
 _KM_A_DEGREE = 111.32
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _BARS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+#: signs from here on are as wide as they are high (CJK)
+_WIDE_FROM = 0x2E80
 #: more names than these would hide each other: the table beside the map has them
 _NAMED = 60
 _WIDTH, _HEIGHT, _EDGE = 720.0, 460.0, 46.0
@@ -122,7 +124,7 @@ def site_map(marks: Sequence[Mark], words: tuple[str, str]) -> Markup:
     if len(marks) <= _NAMED:
         parts.append(_names(ordered, [(across(mark.lon), down(mark.lat)) for mark in ordered]))
     parts.append(_scale_bar(scale, left + wide, height))
-    head = Markup('<svg class="map" viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{} {}">')
+    head = Markup('<svg class="map" viewBox="0 0 {:.0f} {:.0f}" role="group" aria-label="{} {}">')
     return head.format(_WIDTH, height, *words) + Markup("").join(parts) + Markup("</svg>")
 
 
@@ -170,7 +172,7 @@ def _names(marks: Sequence[Mark], places: Sequence[tuple[float, float]]) -> Mark
     parts = []
     for mark, (x, y) in zip(marks, places, strict=True):
         text = f"{mark.name} {mark.word}".strip()
-        wide = sum(_SIGN_WIDTH if ord(sign) > 0x2E7F else _SIGN_WIDTH * 0.56 for sign in text)
+        wide = sum(_SIGN_WIDTH if ord(sign) >= _WIDE_FROM else _SIGN_WIDTH * 0.56 for sign in text)
         tries = (
             (x + 11, y + 4, "start", x + 11),
             (x - 11, y + 4, "end", x - 11 - wide),

@@ -79,33 +79,31 @@ def _exceedances(
 
 def _tonnes(
     data: Record, outlets: Mapping[str, Record], names: Mapping[str, tuple[str, str]]
-) -> dict[str, Any] | None:
-    """Return the tonnes of each outlet and item by quarter as bars; those without any are left out."""
+) -> list[dict[str, Any]]:
+    """Return a chart an outlet: tonnes of its items by quarter; items without any are left out."""
     axis = sorted({row["period"] for row in data["quarters"]})
-    found: dict[tuple[str, str], dict[str, float]] = {}
+    found: dict[str, dict[str, dict[str, float]]] = {}
     for row in data["quarters"]:
         if row["tonnes"]:
-            found.setdefault((row["site"], row["parameter"]), {})[row["period"]] = float(
-                f"{row['tonnes']:.4g}"
-            )
-    if not found:
-        return None
-    return {
-        "kind": "bar",
-        "title": ["各排口各季度排放量", "Tonnes of each outlet by quarter"],
-        "unit": "t",
-        "x": axis,
-        "series": [
-            {
-                "name": [
-                    f"{outlets.get(site, {'name': site})['name']} {names.get(key, (key, key))[0]}",
-                    f"{outlets.get(site, {'name': site})['name']} {names.get(key, (key, key))[1]}",
-                ],
-                "data": [values.get(quarter) for quarter in axis],
-            }
-            for (site, key), values in sorted(found.items())
-        ],
-    }
+            tonnes = float(f"{row['tonnes']:.4g}")
+            found.setdefault(row["site"], {}).setdefault(row["parameter"], {})[row["period"]] = tonnes
+    return [
+        {
+            "kind": "bar",
+            "title": [f"{_name(site, outlets)} 各季度排放量", f"{_name(site, outlets)}: tonnes by quarter"],
+            "unit": "t",
+            "x": axis,
+            "series": [
+                {"name": list(names.get(key, (key, key))), "data": [values.get(quarter) for quarter in axis]}
+                for key, values in sorted(items.items())
+            ],
+        }
+        for site, items in sorted(found.items())
+    ]
+
+
+def _name(site: str, outlets: Mapping[str, Record]) -> str:
+    return str(outlets[site]["name"]) if site in outlets else site
 
 
 def _months_between(months: list[str]) -> list[str]:

@@ -25,6 +25,8 @@ ASSETS = (
 )
 _STYLE = "site.css"
 _ROOM = "reports"
+#: units of bare numbers
+_BARE = {"1", "-", "dimensionless"}
 #: characters that could end a script element, or a line of a script, inside of JSON
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
@@ -64,6 +66,12 @@ def number(value: object, places: int | None = None) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool) and places is not None:
         return f"{value:.{places}f}"
     return plain(value)
+
+
+def unit(text: object) -> str:
+    """Return a unit as people write it: mg/m³, and nothing for a bare number."""
+    found = str(text or "")
+    return "" if found in _BARE else found.replace("ug/", "µg/").replace("m3", "m³").replace("m2", "m²")
 
 
 def when(text: object) -> str:
@@ -121,6 +129,7 @@ def _environment() -> Environment:
         "figure": figure,
         "plain": plain,
         "when": when,
+        "unit": unit,
         "grouped": grouped,
         "STATUS": STATUS,
         "CLASSES": water_classes(),

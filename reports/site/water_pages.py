@@ -8,7 +8,7 @@ from typing import Any
 from reports.site.calendars import month_rows
 from reports.site.drawing import Mark, site_map
 from reports.site.palette import water_classes
-from reports.site.render import render
+from reports.site.render import render, unit
 from vocabulary.parameters import parameters
 
 Record = Mapping[str, Any]
@@ -89,7 +89,7 @@ def water_page(
     district: Record, data: Record, sites: Sequence[Record], months: Sequence[str], common: Record
 ) -> bytes:
     """Return the list of a district's sections: class by month, the year so far, and the map of its sites."""
-    shown = list(months)[-15:]
+    shown = list(months)[:-16:-1]
     rows = [
         {
             "section": section,
@@ -195,11 +195,10 @@ def _chart(item: Record, section: Record, data: Record) -> dict[str, Any]:
     for limit in limits:
         if all(limit["value"] != other["value"] for other in seen):
             seen.append(limit)
-    unit = "" if item["unit"] in {"1", "-", "dimensionless"} else item["unit"]
     return {
         "kind": "line",
         "title": [f"{item['zh']} 日均值", f"{item['en']}, daily means"],
-        "unit": unit,
+        "unit": unit(item["unit"]),
         "x": data["days"],
         "series": [{"name": [item["zh"], item["en"]], "data": section["charts"][item["key"]]}],
         "limits": seen,
