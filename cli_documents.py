@@ -16,6 +16,7 @@ from flows.documents import (
     bulletin_document,
     documents_folder,
     evaluation_document,
+    publish_documents,
     write_documents,
 )
 from flows.run import chosen_districts
@@ -189,6 +190,8 @@ def _make(
                 | {"file": str(file), "sha256": made.record["files"][file.name], "dump_sha256": dump}
                 for file in made.files
             ]
+    if out is None:
+        publish_documents(settings.home)
     if as_json:
         typer.echo(json.dumps(records, ensure_ascii=False, indent=1))
     else:

@@ -22,6 +22,7 @@ from flows.run import write_whole
 from reports.documents.bulletins import BulletinFacts, black_odorous_bulletin, sections_bulletin
 from reports.documents.evaluation import evaluation
 from reports.documents.evidence import Evidence
+from reports.documents.listing import documents_html
 from reports.documents.model import Document, DocumentError
 from vocabulary.district import District
 from vocabulary.plan import Plan
@@ -189,6 +190,18 @@ def write_documents(
     }
     write_whole(folder / f"{stem}{_RECORD}", json.dumps(record, ensure_ascii=False, indent=1).encode())
     return Made(document, tuple(folder / name for name in contents), record)
+
+
+def publish_documents(home: Path) -> Path:
+    """Write the page that lists the documents made so far, and return it."""
+    listed: dict[tuple[str, str], dict[str, Any]] = {}
+    for item in documents_index(home):
+        entry = listed.setdefault((item["title"], item["as_of"]), {**item, "files": []})
+        entry["files"].append({"name": item["path"].rpartition("/")[2], "format": item["format"]})
+    page = documents_folder(home) / "index.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(page, documents_html(list(listed.values())).encode())
+    return page
 
 
 def documents_folder(home: Path) -> Path:

@@ -76,7 +76,7 @@ def _settings(name: str) -> Iterator[None]:
 
 
 def _drawn(chart: Chart, form: str, metadata: dict[str, None]) -> bytes:
-    columns = min(chart.columns, len(chart.panels))
+    columns = chart.columns
     rows = -(-len(chart.panels) // columns)
     high = chart.height * rows
     figure = Figure(figsize=(_WIDTH, high))
@@ -114,7 +114,7 @@ def _panel(axes: Axes, panel: Panel) -> None:
     axes.set_xlim(-0.6, len(at) - 0.4)
     low, high = axes.dataLim.intervaly
     if low == high:  # one value alone: an axis of its own noise says nothing
-        axes.set_ylim(min(0.0, 1.5 * low), max(1.0, 1.5 * high))
+        axes.set_ylim(min(0.0, 1.5 * low), max(0.0, 1.5 * high) or 1.0)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.grid(visible=False, axis="x")
     if panel.title:

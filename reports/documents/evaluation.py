@@ -36,7 +36,7 @@ _REACHED = ("met", "on-track")
 _BEHIND = ("at-risk", "off-track")
 _OPEN = ("no-data", "target-pending")
 #: panels beside each other
-_COLUMNS = 4
+_COLUMNS = 3
 
 
 def evaluation(found: Evidence) -> Document:
@@ -266,14 +266,14 @@ def _groups(composer: Composer, found: Evidence) -> None:
             f"{group}类指标逐年值",
             ("序号", "指标", *[str(year) for year in years], f"{found.plan.last_year} 年目标", "状态"),
             rows,
-            (0.8, 3.4, *[1.1] * len(years), 1.6, 1.7),
+            (0.9, 3, *[1.25] * len(years), 1.6, 1.7),
             empty="没有记录",
         )
         drawn = [panel for item in items if (panel := _panel(found, item, years)) is not None]
         composer.chart(
             f"{group}类指标逐年值（小图编号为指标序号，横轴为年份后两位）",
             drawn,
-            columns=_COLUMNS if len(drawn) > _COLUMNS else max(len(drawn), 2),
+            columns=min(max(len(drawn), 2), _COLUMNS),
             height=1.4,
         )
         silent = [item for item in items if all(_value(found, item, year) is None for year in years)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment
+from jinja2 import Environment, Template
 from markupsafe import Markup
 
 from reports.documents.charts import chart_svg
@@ -21,12 +21,13 @@ def document_html(document: Document) -> str:
     DocumentError
         When a chart has a label that cannot be drawn.
     """
+    return _template("document_page.html").render(d=document, parts=_shown(document))
+
+
+def _template(name: str) -> Template:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["plain"] = plain
-    template = environment.from_string(
-        files("reports").joinpath("templates/document_page.html").read_text("utf-8")
-    )
-    return template.render(d=document, parts=_shown(document))
+    return environment.from_string(files("reports").joinpath(f"templates/{name}").read_text("utf-8"))
 
 
 def _shown(document: Document) -> list[dict[str, Any]]:

@@ -185,6 +185,7 @@ def _table(file: Any, part: Table) -> None:
     file.add_paragraph(plain(part.caption), style="Caption")
     table = file.add_table(rows=1 + len(part.rows), cols=len(part.head), style="Table Grid")
     table.alignment, table.autofit = WD_TABLE_ALIGNMENT.CENTER, False
+    _narrow_margins(table)
     widths = _widths(file.sections[-1], part)
     for place, width in enumerate(widths):
         table.columns[place].width = width
@@ -196,6 +197,17 @@ def _table(file: Any, part: Table) -> None:
             cell.width = width
             _cell(cell, given, header=texts is head, size=size)
     file.add_paragraph().paragraph_format.space_after = Pt(2)
+
+
+def _narrow_margins(table: Any) -> None:
+    """Leave 1 mm beside the texts, so that figures of eight digits stay in one line."""
+    margins = OxmlElement("w:tblCellMar")
+    for side in ("left", "right"):
+        element = OxmlElement(f"w:{side}")
+        element.set(qn("w:w"), "57")
+        element.set(qn("w:type"), "dxa")
+        margins.append(element)
+    table._tbl.tblPr.append(margins)  # noqa: SLF001  # tables have no public writer for it
 
 
 def _widths(section: Any, part: Table) -> list[Length]:
