@@ -173,8 +173,9 @@ def find_pending(samples: pd.DataFrame, rule: Rule, found: pd.DataFrame) -> pd.D
     tail = rows[~later.iloc[::-1].groupby(rows["site"].iloc[::-1]).cummax().sort_index()]
     # bad samples before the end of the last episode belong to it
     ended = found.groupby("site")["until"].max()
-    since = tail["site"].map(ended)
-    tail = tail[since.isna() | (tail["observed_at"] >= since)]
+    if len(ended):
+        since = tail["site"].map(ended)
+        tail = tail[since.isna() | (tail["observed_at"] >= since)]
     if tail.empty:
         return _typed(pd.DataFrame({name: [] for name in EPISODE_DTYPES}))
     grouped = tail.groupby("site", sort=True)

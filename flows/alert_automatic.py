@@ -15,6 +15,7 @@ from flows.alert_scene import (
     Scene,
     days_until,
     evidence_frame,
+    multiple_text,
     nothing,
     only_since,
     samples_frame,
@@ -131,8 +132,8 @@ def _shares(scene: Scene, rule: Rule, days: pd.DataFrame, since: Mapping[str, da
     rows["share"] = rows["share"].fillna(0.0)
     rows["bad"] = rows["share"] < rule.raise_share
     rows["good"] = rows["share"] >= rule.clear_share
-    lack = ((rule.raise_share - rows["share"]) / rule.raise_share).map("{:.6f}".format)
-    rows["multiples"] = (SHARE + "=" + lack).where(rows["bad"], "")
+    lack = (rule.raise_share - rows["share"]) / rule.raise_share
+    rows["multiples"] = multiple_text(SHARE, lack).where(rows["bad"], "")
     bad = rows[rows["bad"]]
     evidence = bad[["site", "observed_at"]].assign(
         parameter=SHARE, value=(100 * bad["share"]).round(1), limit=100 * rule.raise_share

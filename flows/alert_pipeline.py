@@ -21,6 +21,7 @@ from flows.alert_scene import (
     beginning,
     days_until,
     evidence_frame,
+    multiple_text,
     nothing,
     only_since,
     samples_frame,
@@ -76,7 +77,7 @@ def _silent(scene: Scene, _: Rule, since: Mapping[str, datetime]) -> Conditions:
     allowed = rows["site"].map(late)
     rows["bad"], rows["good"] = rows["silent"] > allowed, rows["silent"] <= allowed
     beyond = rows["silent"] / allowed.clip(lower=1) - 1
-    rows["multiples"] = (SILENT_DAYS + "=" + beyond.map("{:.6f}".format)).where(rows["bad"], "")
+    rows["multiples"] = multiple_text(SILENT_DAYS, beyond).where(rows["bad"], "")
     bad = rows[rows["bad"]]
     evidence = bad[["site", "observed_at"]].assign(
         parameter=SILENT_DAYS,
@@ -117,7 +118,7 @@ def _by_delivery(scene: Scene, rule: Rule, since: Mapping[str, datetime]) -> Con
         rows["share"] = part / whole.where(whole > 0)
         rows["bad"], rows["good"] = rows["share"] > rule.raise_share, rows["share"] <= rule.clear_share
         size = (rows["share"] - rule.raise_share) / rule.raise_share
-    rows["multiples"] = (name + "=" + size.fillna(0.0).map("{:.6f}".format)).where(rows["bad"], "")
+    rows["multiples"] = multiple_text(name, size).where(rows["bad"], "")
     rows = only_since(rows, since)
     bad = rows[rows["bad"]]
     evidence = bad[["site", "observed_at"]].assign(

@@ -9,10 +9,18 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import pandas as pd
-from sqlalchemy import distinct, select
+from sqlalchemy import select
 
 from alerts.rules import Rule
-from flows.alert_scene import Conditions, Scene, evidence_frame, nothing, samples_frame, since_each
+from flows.alert_scene import (
+    Conditions,
+    Scene,
+    evidence_frame,
+    multiple_text,
+    nothing,
+    samples_frame,
+    since_each,
+)
 from indicators.air_editions import in_force_on_its_day
 from vocabulary.reading import DISTRICT_KEY
 from warehouse import bulk
@@ -56,7 +64,7 @@ def air_conditions(scene: Scene, rule: Rule, since: Mapping[str, datetime]) -> C
         good=aqi <= rule.clear_at,
         worst=days["primary"].fillna("").astype("str"),
         # how far above, so that the worst day of an episode is known
-        multiples="aqi=" + ((aqi - rule.raise_above) / rule.raise_above).map("{:.6f}".format),
+        multiples=multiple_text("aqi", (aqi - rule.raise_above) / rule.raise_above),
         **{"class": days["level"]},
     )
     bad = rows[rows["bad"]]
@@ -112,11 +120,7 @@ def outlet_conditions(scene: Scene, rule: Rule, since: Mapping[str, datetime]) -
     plain = samples["bad"].isna()
     samples["bad"] = samples["bad"].astype("boolean").fillna(value=False)
     samples["good"] = plain
-    text = (
-        bad["parameter"].astype("str")
-        + "="
-        + bad["multiple"].astype("float64").fillna(0.0).map("{:.6f}".format)
-    )
+    text = multiple_text(bad["parameter"], bad["multiple"])
     keys = [bad["site"], bad["observed_at"]]
     multiples = text.groupby(keys).agg(";".join).rename("multiples")
     worst = bad["parameter"].groupby(keys).agg(",".join).rename("worst")
@@ -131,7 +135,7 @@ def _times(scene: Scene, rule: Rule, since: Mapping[str, datetime]) -> pd.DataFr
     """Return the hours, or days, in which an outlet gave a limited item; a day only when it was over."""
     limited = scene.district.permit_limits["parameter"].unique().tolist()
     query = (
-        select(series.c.site, distinct(readings.c.observed_at).label("observed_at"))
+        select(series.c.site, readings.c.observed_at)
         .select_from(readings.join(series, readings.c.series_id == series.c.id))
         .where(
             series.c.district == scene.district.key,
@@ -141,9 +145,9 @@ def _times(scene: Scene, rule: Rule, since: Mapping[str, datetime]) -> pd.DataFr
             readings.c.observed_at >= min(since.values()),
             believed(readings, scene.as_of),
         )
+        .distinct()
     )
     found = bulk.fetch(scene.connection, query).astype({"site": "str", "observed_at": "datetime64[us]"})
-    found = found.drop_duplicates()
     if rule.basis == "day":
         found = found[found["observed_at"] < pd.Timestamp(scene.run_date)]
         found = found.assign(observed_at=found["observed_at"].dt.normalize()).drop_duplicates()

@@ -84,6 +84,13 @@ def evidence_frame(rows: pd.DataFrame) -> pd.DataFrame:
     return found.astype({"site": "str", "observed_at": "datetime64[us]"}).reset_index(drop=True)
 
 
+def multiple_text(names: pd.Series | str, amounts: pd.Series) -> pd.Series:
+    """Write multiples as samples have them: `nh3_n=1.200000`; an amount that is missing counts as none."""
+    # an empty column has no type of its own
+    text = amounts.astype("float64").fillna(0.0).map("{:.6f}".format).astype("str")
+    return names + "=" + text if isinstance(names, str) else names.astype("str") + "=" + text
+
+
 def beginning(rule: Rule) -> datetime:
     """Return a time before everything that a rule judges."""
     return datetime.combine(rule.valid_from, time())

@@ -16,6 +16,7 @@ from flows.alert_scene import (
     Conditions,
     Scene,
     evidence_frame,
+    multiple_text,
     nothing,
     only_since,
     samples_frame,
@@ -291,7 +292,7 @@ def _with_exact_multiples(samples: pd.DataFrame, evidence: pd.DataFrame) -> pd.D
     exact = evidence[evidence["multiple"].notna()]
     if exact.empty:
         return samples
-    text = exact["parameter"] + "=" + exact["multiple"].map("{:.6f}".format)
+    text = multiple_text(exact["parameter"], exact["multiple"])
     joined = text.groupby([exact["site"], exact["observed_at"]]).agg(";".join).rename("exact").reset_index()
     merged = samples.merge(joined, on=["site", "observed_at"], how="left")
     merged["multiples"] = merged["exact"].where(merged["exact"].notna(), merged["multiples"])

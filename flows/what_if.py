@@ -181,8 +181,9 @@ def _run(settings: Settings, warehouse: Warehouse, connection: Connection, distr
 def _judge_again(connection: Connection, run: Run, district: District, rules: Rules) -> None:
     flag_district(connection, district, rules=rules)
     done = evaluate_district(connection, run, district)
-    record_alerts(connection, run, district, done, silent=True)
+    # a rule may speak of indicators
     record_indicators(connection, run, district, done)
+    record_alerts(connection, run, district, done, silent=True)
 
 
 def _turn_away(connection: Connection, district: District, change: Change) -> list[dict[str, Any]]:
