@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from flows.run import FAILED, Run, write_whole
-from flows.way import Do
+from flows.run import FAILED, Do, Run, write_whole
 from vocabulary.clock import now_utc
 
 log = logging.getLogger(__name__)

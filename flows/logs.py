@@ -16,8 +16,7 @@ from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
-from flows.run import Run
-from flows.way import Do
+from flows.run import Do, Run
 from vocabulary.district import District, Source
 
 #: environment variable: `json`, or nothing for plain lines

@@ -22,6 +22,7 @@ from flows.publish import publish
 from flows.rulebook import judgement, last_judged
 from flows.run import (
     FAILED,
+    Do,
     Run,
     SourceReport,
     Summary,
@@ -31,7 +32,7 @@ from flows.run import (
 )
 from flows.settings import Settings
 from flows.units import Filling, Progress
-from flows.way import Do, Load, Wish, plainly, walk
+from flows.way import Load, Wish, plainly, walk
 from sources.catalogue import LAYOUTS, UnknownSourceError
 from vocabulary.clock import now_utc
 from warehouse.engine import Warehouse, WarehouseError

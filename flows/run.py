@@ -21,6 +21,9 @@ from vocabulary.district import District, Source, load_districts
 from warehouse.engine import Warehouse
 from warehouse.schema import runs
 
+#: carries out one named step: name, the function, its arguments
+Do = Callable[..., Any]
+
 #: exit statuses of the command line (docs/architecture.md, "Command line")
 DONE, FINDINGS, USAGE, FAILED, REFUSED = 0, 1, 2, 3, 4
 #: where a source that no sources.toml lists would lie; one-off files are given by name

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from flows.logs import facts_of
-from flows.way import Do
+from flows.run import Do
 
 log = logging.getLogger(__name__)
 

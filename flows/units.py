@@ -21,9 +21,9 @@ from flows.crew import Crew, Handle
 from flows.gather import Gathered, Pending, gather
 from flows.ingest import Examined, batches, examine, settle
 from flows.logs import about
-from flows.run import Run, SourceReport, Summary, chosen_districts
+from flows.run import Do, Run, SourceReport, Summary, chosen_districts
 from flows.settings import Settings
-from flows.way import Do, Wish
+from flows.way import Wish
 from sources.landing import LandingError
 from sources.pull import PullError
 from vocabulary.clock import now_utc

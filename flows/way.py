@@ -23,7 +23,7 @@ from flows.gather import Gathered, Window, gather
 from flows.ingest import batches, ingest
 from flows.progress import record_indicators
 from flows.publish import publish
-from flows.run import Run, SourceReport
+from flows.run import Do, Run, SourceReport
 from sources.landing import LandingError
 from sources.pull import PullError
 from vocabulary.district import District, Source
@@ -33,9 +33,6 @@ log = logging.getLogger(__name__)
 
 #: what a source may fail of without a defect of the program: its message says all, no trace is wanted
 _EXPECTED = (PullError, LandingError, OSError)
-
-#: carries out one named step: name, the function, its arguments
-Do = Callable[..., Any]
 
 
 def plainly(_name: str, step: Callable[..., Any], *arguments: Any) -> Any:
@@ -129,8 +126,9 @@ def evaluate_and_alert(run: Run, district: District, silent: bool) -> None:
         done = evaluate_district(connection, run, district)
         for name, count in [*flagged.items(), *done.counts.items()]:
             run.summary.evaluated[name] = run.summary.evaluated.get(name, 0) + count
-        record_alerts(connection, run, district, done, silent=silent)
+        # a rule may speak of indicators
         record_indicators(connection, run, district, done)
+        record_alerts(connection, run, district, done, silent=silent)
 
 
 @contextmanager
