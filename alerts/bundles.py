@@ -1,7 +1,7 @@
 """Many messages that are due at once become one digest; the digest is written down before it leaves.
 
 So a crash between writing and sending, or an answer that is lost, tells the same messages again under the
-digest's one key, and never a second time by themselves.
+digest's one key, and never a second time by themselves. One that was surely refused is taken back.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, and_, delete, func, insert, select, update
 
 from alerts.links import Links
 from alerts.notices import LEVELS, Item, write_digest
@@ -64,6 +64,19 @@ def bundle(
     return [*alone, _digest(engine, settings, others, now=now, district_name=district_name, links=links)]
 
 
+def dissolve(engine: Engine, digest: str, **failed: Any) -> None:
+    """Take back a digest that nobody can have seen: what it told waits again, and may leave with what is new.
+
+    `failed` is what the first of its messages keeps of the try, so that the channel is waited for.
+    """
+    told = and_(outbox.c.told_by == digest, outbox.c.idempotency_key != digest)
+    with engine.begin() as connection:
+        first = connection.execute(select(func.min(outbox.c.id)).where(told)).scalar_one()
+        connection.execute(update(outbox).where(told).values(state="waiting", told_by=""))
+        connection.execute(update(outbox).where(outbox.c.id == first).values(**failed))
+        connection.execute(delete(outbox).where(outbox.c.idempotency_key == digest))
+
+
 def _digest(
     engine: Engine,
     settings: ChannelSettings,
@@ -98,7 +111,8 @@ def _digest(
             "title": message.title,
             "body": message.body,
             "state": "waiting",
-            "attempts": 0,
+            # tries go on being counted when a digest that was refused is made anew
+            "attempts": max(row["attempts"] for row in rows),
             "not_before": now,
             "created_at": now,
             "last_error": "",

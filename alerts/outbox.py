@@ -1,8 +1,8 @@
 """Deliver what waits in the outbox: at least once, in order, one channel independent of another.
 
 States of a row: `waiting`; `bundled` (a digest tells it, `told_by` is the digest's key); `sent`; `dead` (given
-up, listed by `dead_letters`). A row whose answer was lost has its own key as `told_by`: the receiver may
-have it, so it goes on trying by itself and joins no digest.
+up, listed by `dead_letters`). A row that is leaving, or whose answer was lost, has its own key as `told_by`: the
+receiver may have it, so it goes on trying by itself and joins no digest.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, and_, func, or_, select, update
 
-from alerts.bundles import bundle, key_of
+from alerts.bundles import bundle, dissolve, key_of
 from alerts.channels import Channel
 from alerts.links import Links
 from alerts.outgoing import ChannelError, Outgoing
@@ -158,23 +158,26 @@ def _deliver_channel(
             tells=tuple(members),
         )
         attempts = row["attempts"] + 1
+        if settings.digest_from:
+            # before it leaves: after a crash it must not come a second time as a line of another digest
+            _write(engine, row["id"], told_by=row["idempotency_key"])
         try:
             channel.send(message)
         except ChannelError as error:
             report.failed[settings.key] = str(error)
             pauses = settings.retry_minutes
-            pause = pauses[min(attempts, len(pauses)) - 1]
             dead = attempts >= settings.max_attempts
-            perhaps = {"told_by": row["idempotency_key"]} if error.maybe_taken else {}
-            _mark(
-                engine,
-                row["id"],
-                attempts=attempts,
-                last_error=str(error),
-                not_before=now + dt.timedelta(minutes=pause),
-                state="dead" if dead else "waiting",
-                **perhaps,
-            )
+            failed = {
+                "attempts": attempts,
+                "last_error": str(error),
+                "not_before": now + dt.timedelta(minutes=pauses[min(attempts, len(pauses)) - 1]),
+            }
+            surely_not = not error.maybe_taken and not row["told_by"]
+            if surely_not and members and not dead:
+                dissolve(engine, row["idempotency_key"], **failed)
+            else:
+                told_by = "" if surely_not else row["idempotency_key"]
+                _mark(engine, row["id"], **failed, state="dead" if dead else "waiting", told_by=told_by)
             if not dead:
                 return
             report.dead += [message.key, *members]
@@ -208,6 +211,11 @@ def _mark(engine: Engine, number: int, **values: Any) -> None:
         if digest is not None and values["state"] != "waiting":
             same = {name: values[name] for name in ("state", "sent_at", "last_error") if name in values}
             connection.execute(update(outbox).where(_told_by(digest)).values(**same))
+
+
+def _write(engine: Engine, number: int, **values: Any) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(outbox).where(outbox.c.id == number).values(**values))
 
 
 def _counted(engine: Engine, district: str | None) -> dict[str, int]:
