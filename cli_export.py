@@ -17,8 +17,9 @@ from sqlalchemy import Connection
 from flows.answers import as_of_utc
 from flows.export import export_warehouse
 from flows.revisions import revision_report, span_of
-from flows.run import chosen_districts
+from flows.run import chosen_districts, write_whole
 from flows.settings import Settings
+from flows.workbook import gather_workbook, latest_year, sheets_said, workbook_of
 from reports import terminal
 from reports.export import PACKAGE, ExportError, Form
 from reports.revisions import KINDS, Report, revision_tables
@@ -40,6 +41,7 @@ def register(app: typer.Typer) -> None:
     """Add this module's commands to the command line."""
     app.command()(revisions)
     app.command()(export)
+    app.command()(workbook)
 
 
 def revisions(
@@ -108,6 +110,39 @@ def export(
     terminal.show_records(_console(), shown, list(shown[0]), language=language)
     said = {"zh": f"已导出到 {folder}（{PACKAGE}）", "en": f"exported to {folder} ({PACKAGE})"}
     _console().print(said[language], markup=False)
+
+
+def workbook(
+    district: Annotated[str, typer.Option("--district", help="区划 / district key")],
+    year: Annotated[
+        int | None, typer.Option(help="年份，缺省为最近有数据的一年 / year, default: the latest with data")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="文件，缺省为 var/report/workbook 下 / file, default: under var/report/workbook"),
+    ] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="按该时点所知 / as known at this time")] = None,
+    as_json: Json = False,
+) -> None:
+    """工作簿：指标、断面逐月、每日 AQI、排口、预警、修订 / the staff workbook of a district and year."""
+    moment = as_of_utc(as_of)
+    with _reading(district) as (connection, districts):
+        chosen = districts[district]
+        wanted = year or latest_year(connection, chosen)
+        frames = gather_workbook(connection, chosen, wanted, as_of=moment)
+        content = workbook_of(connection, chosen, wanted, as_of=moment, frames=frames)
+    place = out or Settings().home / "report" / "workbook" / f"{district}-{wanted}.xlsx"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(place, content)
+    records = [{"path": str(place), "year": wanted, **sheet} for sheet in sheets_said(frames)]
+    if as_json:
+        _print_json(records)
+        return
+    language = Settings().language
+    names = {"zh": ("工作表", "行数"), "en": ("sheet", "rows")}[language]
+    shown = [dict(zip(names, (record["sheet"], record["rows"]), strict=True)) for record in records]
+    terminal.show_records(_console(), shown, list(names), language=language)
+    _console().print({"zh": f"已写出 {place}", "en": f"written to {place}"}[language], markup=False)
 
 
 def _show_revisions(report: Report, language: str) -> None:
