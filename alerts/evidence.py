@@ -62,14 +62,18 @@ class Factor:
 
     @property
     def measured(self) -> str:
-        """The value with its unit: `3.5 mg/L`."""
+        """The value with its unit: `3.5 mg/L`; '' where a reading says nothing by its size (it stood still)."""
+        if self.value is None:
+            return ""
         return f"{_number(self.value)} {self.unit}".strip()
 
     @property
     def bound(self) -> str:
         """The limit with its unit and side: a value above it broke an upper limit, one below a lower."""
-        if self.limit is None or isinstance(self.limit, str):
-            return f"{self.limit or ''} {self.unit}".strip()
+        if self.limit is None or self.limit == "":
+            return ""
+        if isinstance(self.limit, str):
+            return f"{self.limit} {self.unit}".strip()
         side = "≥" if self.value is not None and self.value < self.limit else "≤"
         return f"{side} {_number(self.limit)} {self.unit}".strip()
 

@@ -1,7 +1,8 @@
 """What holds the messages of an episode (抑制): a silence, maintenance of its site, or a cause that is told already.
 
-A cause is an open episode of a rule that `inhibited_by` names: on the same subject, or on a source that brings the
-subject's data (a network that is down mutes the sites behind it). The episode says what mutes it (`muted_by`).
+A cause is an episode of a rule that `inhibited_by` names, over the same time: on the same subject, or on a source that
+brings the subject's data (a network that is down mutes the sites behind it). The episode says what mutes it
+(`muted_by`). An open episode is muted by an open cause only: when the cause ends, it is told.
 """
 
 from __future__ import annotations
@@ -23,28 +24,43 @@ _BEFORE = dt.timedelta(days=14)
 
 
 @dataclass(frozen=True)
+class Cause:
+    """An episode that may explain others; `until` None: open."""
+
+    id: int
+    since: dt.datetime
+    until: dt.datetime | None
+
+    def explains(self, since: dt.datetime, until: dt.datetime | None) -> bool:
+        """Whether an episode over that time needs no message of its own."""
+        if until is None or self.until is None:
+            return self.until is None and (until is None or self.since <= until)
+        return self.since <= until and since <= self.until
+
+
+@dataclass(frozen=True)
 class Mutes:
     """What holds messages of one rule of a district now.
 
-    `causes` are the open episodes of rules that inhibit it: subject -> (id, since); those of a source stand
-    under every subject whose data it brings.
+    `causes` are the episodes of rules that inhibit it, by subject; those of a source stand under every subject
+    whose data it brings.
     """
 
     rule: Rule
     silences: tuple[Silence, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
-    causes: Mapping[str, tuple[int, dt.datetime]] = field(default_factory=dict)
+    causes: Mapping[str, tuple[Cause, ...]] = field(default_factory=dict)
 
-    def of(self, subject: str, since: dt.datetime) -> str:
-        """Return what mutes an episode of a subject that began at `since` (Asia/Shanghai); '' for nothing."""
+    def of(self, subject: str, since: dt.datetime, until: dt.datetime | None = None) -> str:
+        """Return what mutes an episode of a subject from `since` to `until` (Asia/Shanghai); '' for nothing."""
         silenced = silenced_by(self.silences, self.rule.id, subject)
         if silenced:
             return silenced
         for window in self.maintenance:
             if window.site == subject and window.start <= since < window.end:
                 return f"{MAINTENANCE}{window.reason}"
-        cause = self.causes.get(subject)
-        return f"{EPISODE}{cause[0]}" if cause is not None else ""
+        known = self.causes.get(subject, ())
+        return next((f"{EPISODE}{cause.id}" for cause in known if cause.explains(since, until)), "")
 
 
 def mutes_of(
@@ -72,23 +88,26 @@ def in_order(rules: tuple[Rule, ...]) -> list[Rule]:
     return ordered
 
 
-def _causes(connection: Connection, district: str, rule: Rule) -> dict[str, tuple[int, dt.datetime]]:
+def _causes(connection: Connection, district: str, rule: Rule) -> dict[str, tuple[Cause, ...]]:
     if not rule.inhibited_by:
         return {}
     rows = connection.execute(
-        select(episodes.c.subject, episodes.c.id, episodes.c.since)
+        select(episodes.c.subject, episodes.c.id, episodes.c.since, episodes.c.until)
         .where(
             episodes.c.district == district,
             episodes.c.rule.in_(rule.inhibited_by),
-            episodes.c.state.in_(OPEN_STATES),
+            episodes.c.state.in_((*OPEN_STATES, "resolved")),
         )
         .order_by(episodes.c.id)
     ).all()
-    causes = {row[0]: (row[1], row[2]) for row in rows}
-    # a handful of sources at most
-    for source, cause in list(causes.items()):
-        behind = _sites_behind(connection, district, source, cause[1])
-        causes = {**dict.fromkeys(behind, cause), **causes}
+    causes: dict[str, tuple[Cause, ...]] = {}
+    for subject, number, since, until in rows:
+        causes[subject] = (*causes.get(subject, ()), Cause(number, since, until))
+    # a handful of sources at most, and few of them were ever silent
+    for source, known in list(causes.items()):
+        for cause in known:
+            for site in _sites_behind(connection, district, source, cause.since):
+                causes[site] = (*causes.get(site, ()), cause)
     return causes
 
 

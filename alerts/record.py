@@ -266,7 +266,8 @@ def _merge(
     steps |= {step.name: step for step in inherited if step.name in steps and step.at > steps[step.name].at}
     before = [item for item in (existing, *forerunners) if item]
     told = next((told for item in before if (told := _told(item.row)) is not None), None)
-    muted_by = run.mutes.of(subject, facts.since.to_pydatetime())
+    until = None if facts.until is None else facts.until.to_pydatetime()
+    muted_by = run.mutes.of(subject, facts.since.to_pydatetime(), until)
     after = advance(
         steps.values(),
         now,
@@ -283,7 +284,7 @@ def _merge(
     values: dict[str, Any] = {
         "level": run.rule.level,
         "state": _state(now, before, after),
-        "until": None if facts.until is None else facts.until.to_pydatetime(),
+        "until": until,
         "class": facts.worst_class,
         "limit": limit_text(facts.factors) or run.rule.clause,
         "evidence": evidence_json(
@@ -373,7 +374,7 @@ def _annul(run: _Run, item: Stored) -> None:
         at=run.known_at,
         speak=run.speak,
         fresh=row["until"] is None or row["since"] >= run.cutoff,
-        muted=bool(run.mutes.of(row["subject"], row["since"])),
+        muted=bool(run.mutes.of(row["subject"], row["since"], row["until"])),
     )
     write_steps(run.connection, row["id"], item.steps, after.steps)
     facts = Facts(

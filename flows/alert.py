@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection, select
@@ -38,6 +39,9 @@ from warehouse.schema import section_results
 
 #: how far a calm sample is looked for at first; four times as far each time that there is none
 LOOK_BACK = timedelta(days=32)
+
+#: how long a summary names episodes that are over
+NEWS = timedelta(days=31)
 
 Loader = Callable[[Scene, Rule, Mapping[str, datetime]], Conditions]
 
@@ -245,6 +249,14 @@ def send_messages(run: Run) -> None:
         ]
     with run.warehouse.read() as connection:
         for key in run.districts:
-            # what waits for its second reading needs nobody yet
-            known = list_episodes(connection, key)
-            run.summary.episodes += [item for item in known if item["state"] != "pending"]
+            run.summary.episodes += [
+                item for item in list_episodes(connection, key) if _is_news(item, run.run_date)
+            ]
+
+
+def _is_news(item: Mapping[str, Any], run_date: date) -> bool:
+    """Whether a run's summary names an episode: it is open, or was within the last month; the rest is in lists."""
+    if item["state"] in {"firing", "acknowledged"}:
+        return True
+    ended = item["until"] is not None and date.fromisoformat(item["until"][:10])
+    return bool(ended and item["state"] == "resolved" and ended >= run_date - NEWS)
