@@ -25,6 +25,10 @@ from vocabulary.water_class import WORSE_THAN_V, class_sign
 _OVER = frozenset({"resolved", "annulled", "acknowledged", "closed"})
 #: families whose factors are readings, which may carry quality flags
 _MEASURED = frozenset({"section", "air", "outlet"})
+#: families that count readings or means; others count days or hours
+_COUNTED = frozenset({"section", "outlet"})
+#: basis of a rule -> how its times are written
+_FORMATS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 #: family of templates, and words, of kinds that have none of their own
 _GENERAL = "general"
 
@@ -249,8 +253,9 @@ def _context(
         "bound_class": bound_class,
         "target": "" if place.target_class is None else class_label(place.target_class, language),
         "n_readings": facts.n_readings,
-        "basis": said["basis"].get(basis, said["basis"]["sample"]),
+        "basis": _basis(said, family, basis),
         "basis_short": _short_basis(basis, language),
+        "bound_word": said["bounds"].get(family, said["bounds"][_GENERAL]),
         "counted": counted.format(bound=bound_class),
         "peak": [_shown(factor, **shown) for factor in peak],
         "last": [_shown(factor, **shown) for factor in last],
@@ -287,12 +292,14 @@ def _context(
 def _shown(factor: Factor, *, language: str, bound_class: str) -> dict[str, Any]:
     """Return a reading as the template shows it; one that is within its upper limit tells its share of it."""
     within = factor.multiple is not None and factor.multiple < 0 and isinstance(factor.limit, float)
+    bound = f"≤ {factor.limit:.10g} {factor.unit}".strip() if within else factor.bound
     return {
         "name": getattr(factor, language),
-        "measured": factor.measured,
+        # what stands still or is missing has a name and no value
+        "measured": factor.measured if factor.value is not None else "",
         "bound_label": bound_class,
-        "bound": f"≤ {factor.limit:.10g} {factor.unit}".strip() if within else factor.bound,
-        "times": "" if within else factor.times,
+        "bound": bound if factor.limit is not None else "",
+        "times": "" if within or factor.multiple is None else f"{round(factor.multiple, 3):.10g}",
         "share": f"{100 * (1 + (factor.multiple or 0.0)):.0f}" if within else "",
         "delivery": factor.delivery,
         "sheet": factor.sheet,
@@ -313,6 +320,12 @@ def _condition(rule: Rule, facts: Facts, language: str) -> str:
     return f"{after} in a row" + (f", or one beyond {multiple:g} times the limit" if multiple else "")
 
 
+def _basis(said: Mapping[str, Any], family: str, basis: str) -> str:
+    """Return what is counted: readings and means of a place, else days or hours."""
+    table = said["basis"] if family in _COUNTED else said["spans"]
+    return str(table.get(basis, table["sample"]))
+
+
 def _short_basis(basis: str, language: str) -> str:
     if basis in ("", "sample"):
         return "次读数" if language == "zh" else "readings"
@@ -320,7 +333,5 @@ def _short_basis(basis: str, language: str) -> str:
 
 
 def _moment(moment: dt.datetime, basis: str) -> str:
-    """Write a time as the rule's basis has it: a day and a month have no hour."""
-    if basis == "month":
-        return f"{moment:%Y-%m}"
-    return f"{moment:%Y-%m-%d}" if basis == "day" else f"{moment:%Y-%m-%d %H:%M}"
+    """Write a time as the rule's basis has it: a day, a month and a year have no hour."""
+    return f"{moment:{_FORMATS.get(basis, '%Y-%m-%d %H:%M')}}"
