@@ -315,14 +315,7 @@ def load_standards(overrides: Path | None = None) -> Registry:
     StandardFileError
         Naming the file, the key and what was expected.
     """
-    folder = files("indicators").joinpath("standards")
-    standards = {}
-    for item in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if item.name.endswith(".toml"):
-            standard = read_standard(item.read_text("utf-8"), f"standards/{item.name}")
-            if _plain(standard.id) in standards:
-                raise StandardFileError(f"standards/{item.name}: the id {standard.id!r} stands in two files")
-            standards[_plain(standard.id)] = standard
+    standards = dict(_project_standards())
     if overrides is not None:
         for override in read_overrides(overrides):
             key = _plain(override.standard)
@@ -330,6 +323,20 @@ def load_standards(overrides: Path | None = None) -> Registry:
                 raise StandardFileError(f"{overrides.name}: no standard {override.standard!r}")
             standards[key] = overrule(standards[key], override, overrides.name)
     return Registry(tuple(standards.values()))
+
+
+@cache
+def _project_standards() -> Mapping[str, Standard]:
+    """Return the project's own standards by their plain id; they are read once, a night asks for them often."""
+    folder = files("indicators").joinpath("standards")
+    standards: dict[str, Standard] = {}
+    for item in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if item.name.endswith(".toml"):
+            standard = read_standard(item.read_text("utf-8"), f"standards/{item.name}")
+            if _plain(standard.id) in standards:
+                raise StandardFileError(f"standards/{item.name}: the id {standard.id!r} stands in two files")
+            standards[_plain(standard.id)] = standard
+    return standards
 
 
 @cache
