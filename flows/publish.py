@@ -6,16 +6,18 @@ from flows.quality_pages import publish_quality
 from flows.revisions import publish_revisions
 from flows.run import Run
 from flows.site import Built, build_site
+from flows.workbook import publish_workbooks
 from quality.data_docs import build_data_docs
 from vocabulary.clock import now_utc
 
 
 def publish(run: Run) -> None:
-    """Write the pages of judged quality and of revisions, then the site around them; note where everything lies."""
+    """Write the pages of judged quality and of revisions and the workbooks, then the site around them; note where everything lies."""
     home = run.settings.home
     if (revisions := publish_revisions(run)) is not None:
         run.summary.places["修订 revisions"] = str(revisions)
     quality = publish_quality(run)
+    publish_workbooks(run)
     site = publish_site(run)
     if run.settings.data_docs:
         docs = build_data_docs(run.settings.home / "data_docs", now=now_utc(), days=run.settings.quality_days)
@@ -23,6 +25,7 @@ def publish(run: Run) -> None:
             run.summary.places["Data Docs"] = str(docs)
     run.summary.places |= {
         "报告 report": str(site.index),
+        "工作簿 workbooks": str(home / "report" / "workbook"),
         "消息 messages": str(home / "messages"),
         "原始文件 landing": str(run.landing),
         "质控结果 quality": str(quality),
