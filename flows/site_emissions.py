@@ -42,9 +42,11 @@ def gather_emissions(
     for quarter in pd.period_range(span.start, span.last, freq="Q"):
         name = str(quarter).replace("Q", "-Q")
         start, end = bounds(name)
+        if readings_known(connection, district, keys, start, end)[0] == "0":
+            # without an hour in the quarter itself there is nothing to compute
+            continue
         known = readings_known(connection, district, keys, start - LOOK_BACK, end)
         key = [rules_of(district, run_date), known]
-        # without an hour in the quarter itself nothing is computed
         rows, _ = parts.take(
             f"emissions-{district.key}-{name}",
             key,
@@ -69,7 +71,9 @@ def gather_emissions(
         "months": as_records(counted),
         "found": as_records(rows.head(LISTED)[_FOUND]),
         "n_found": len(rows),
-        "limits": as_records(limits[["site", "parameter", "basis", "limit", "limit_lower", "unit", "clause", "document"]]),
+        "limits": as_records(
+            limits[["site", "parameter", "basis", "limit", "limit_lower", "unit", "clause", "document"]]
+        ),
         "names": {
             key: [item.zh, item.en, item.unit] for key, item in parameters().items() if _is_of(item.media)
         },

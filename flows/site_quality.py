@@ -36,22 +36,22 @@ def gather_quality(connection: Connection, district: District, span: Span) -> di
     counted = _readings_by_day(connection, district, span)
     table = counted.pivot_table(index="source", columns="day", values="n", aggfunc="sum", fill_value=0)
     table = table.reindex(columns=span.days, fill_value=0)
-    there = (table > 0).sum(axis=1)
-    table = table[there >= _DAILY]
-    usual = table.where(table > 0).quantile(_USUAL, axis=1)
-    shares = table.div(usual, axis=0).clip(upper=1.0).round(3)
-    by_month = shares.T.groupby(lambda day: str(day)[:7]).mean().T
+    table = table[(table > 0).sum(axis=1) >= _DAILY]
+    names = [str(name) for name in table.index]
+    counts = table.to_numpy(dtype=np.float64)
+    usual = [float(np.quantile(row[row > 0], _USUAL)) for row in counts]
+    shares = [np.minimum(row / most, 1.0) for row, most in zip(counts, usual, strict=True)]
+    months = pd.Index(span.days).str.slice(0, 7)
+    by_month = {
+        name: pd.Series(row).groupby(months).mean().round(4).to_dict()
+        for name, row in zip(names, shares, strict=True)
+    }
     return {
         "days": span.days,
         "sources": _sources(connection, district),
-        "shares": {
-            str(source): row for source, row in zip(shares.index, shares.to_numpy().tolist(), strict=True)
-        },
-        "usual": {str(source): int(n) for source, n in usual.items()},
-        "months": {
-            str(source): {str(month): float(share) for month, share in row.items()}
-            for source, row in by_month.round(4).to_dict("index").items()
-        },
+        "shares": {name: row.round(3).tolist() for name, row in zip(names, shares, strict=True)},
+        "usual": {name: int(most) for name, most in zip(names, usual, strict=True)},
+        "months": by_month,
         "revised": _revised(connection, district),
         "flags": _flags(connection, district, span),
         "weeks": quarantine_weeks(connection, [district.key]),
