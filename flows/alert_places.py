@@ -116,6 +116,9 @@ def outlet_conditions(scene: Scene, rule: Rule, since: Mapping[str, datetime]) -
     # whatever is on record is not plainly within its limit
     on_record = results.groupby(["site", "observed_at"], as_index=False)["bad"].any()
     times = _times(scene, rule, since)
+    if times.empty and on_record.empty:
+        # nothing was measured yet; pandas cannot merge two columns of text that are both empty
+        return nothing()
     samples = times.merge(on_record, on=["site", "observed_at"], how="outer")
     plain = samples["bad"].isna()
     samples["bad"] = samples["bad"].astype("boolean").fillna(value=False)
