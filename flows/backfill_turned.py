@@ -98,7 +98,8 @@ def _turned(connection: Connection, kind: _Kind, districts: Sequence[str], since
 def _words(kind: _Kind, verdicts: pd.Series) -> pd.Series:
     """Write verdicts as people read them: a class by its sign, a level by its number, none as ''."""
     if kind.name == "section":
-        return verdicts.astype("Int64").map(dict(enumerate(SIGNS, start=1))).fillna("").astype("str")
-    if kind.name == "day":
-        return verdicts.astype("Int64").astype("str").replace("<NA>", "")
-    return verdicts.fillna("").astype("str")
+        verdicts = verdicts.astype("Int64").map(dict(enumerate(SIGNS, start=1)))
+    elif kind.name == "day":
+        verdicts = verdicts.astype("Int64").astype("string")
+    # in the dtype of objects a missing verdict is '' on every engine, also where all of them are missing
+    return verdicts.astype("object").where(verdicts.notna(), "").astype("str")

@@ -21,9 +21,9 @@ from flows.alert import send_messages
 from flows.gather import Gathered, Pending
 from flows.ingest import batches, examine
 from flows.publish import publish
-from flows.run import FAILED, Run, SourceReport, close_run, open_run
+from flows.run import FAILED, Do, Run, SourceReport, close_run, open_run
 from flows.settings import Settings
-from flows.way import Do, evaluate_and_alert, plainly
+from flows.way import evaluate_and_alert, plainly
 from sources.delivery import Delivery
 from sources.landing import LandingError, LandingZone
 from sources.sites import names_of

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 
+from flows.night import fill_back
 from flows.run import DONE, FAILED
 from tests.flows.prefect_server import (
     ECOPLAN,
@@ -22,7 +23,7 @@ from tests.flows.prefect_server import (
     started_server,
     wait_for,
 )
-from tests.flows.slices import Slice, empty_slice, proof_of, rows, run_night, sure_hash, tiny_slice
+from tests.flows.slices import Slice, empty_slice, messages, proof_of, rows, run_night, sure_hash, tiny_slice
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server"), pytest.mark.timeout(400)]
 
@@ -31,13 +32,21 @@ RUN_DATE = "2026-03-26"
 DUE_UTC = (18, 30)
 
 
+#: after the night's date: only the backfill asks for them
+LATER = ("2026-03-27", "2026-03-31")
+#: the wall time of a drill: the night due at 02:30 has not begun, and half an hour of grace is over
+MISSING = "2026-11-21T03:05:00"
+
+
 @dataclass(frozen=True)
 class ServedNight:
-    """A night that a worker has run from the deployment, as the server knows it."""
+    """A night that one of two workers has run from the deployment, beside a backfill and a watch."""
 
     server: Server
     made: Slice
     flow_run: dict[str, Any]
+    filled: dict[str, Any]
+    watched: dict[str, Any]
     deploy_said: str
 
 
@@ -63,20 +72,42 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def served(server: Server, tmp_path_factory: pytest.TempPathFactory) -> ServedNight:
-    """A night by hand: pool, deployments, worker and run, as the head of prefect.yaml tells."""
+    """By hand: pool, deployments, two workers; a night, a backfill and a watch asked for at once."""
     folder = tmp_path_factory.mktemp("served")
     made = with_empty_export(tiny_slice(folder))
+    made.take("chiping", "water/api/2026-03-29T1[26].json")
     server.prefect("work-pool", "create", "ecoplan", "--type", "process")
     environment = server.environment | made.environment() | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
-    worker = (PREFECT, "worker", "start", "--pool", "ecoplan")
-    with running(*worker, environment=environment, log=folder / "worker.log"):
-        said = server.prefect("deploy", "--all")
-        parameters = ("--param", f'run_date="{RUN_DATE}"', "--param", 'district=["chiping"]')
-        server.prefect("deployment", "run", "nightly/nightly", *parameters, "--tag", "by-hand")
-        flow_run = wait_for(
-            "finished flow run", lambda: finished(server, tags={"all_": ["by-hand"]}), seconds=200
-        )
-    return ServedNight(server, made, flow_run, said)
+    worker = (PREFECT, "worker", "start", "--pool", "ecoplan", "--name")
+    said = server.prefect("deploy", "--all")
+
+    def ask(deployment: str, *parameters: str) -> None:
+        given = [word for parameter in parameters for word in ("--param", parameter)]
+        server.prefect("deployment", "run", f"{deployment}/{deployment}", *given, "--tag", "by-hand")
+
+    ask("watch", f'at="{MISSING}"')
+    with (
+        running(*worker, "one", environment=environment, log=folder / "one.log"),
+        running(*worker, "two", environment=environment, log=folder / "two.log"),
+    ):
+        ask("nightly", f'run_date="{RUN_DATE}"', 'district=["chiping"]')
+        ask("backfill", f'first="{LATER[0]}"', f'last="{LATER[1]}"')
+        runs = [
+            wait_for(
+                f"finished {name}",
+                lambda name=name: finished(server, tags={"all_": ["by-hand"]}, name={"like_": name}),
+                seconds=300,
+            )
+            for name in ("nightly", "backfill")
+        ]
+        watch = {"tags": {"all_": ["by-hand"]}, "deployment_id": {"any_": [deployment_id(server, "watch")]}}
+        runs.append(wait_for("finished watch", lambda: finished(server, **watch), seconds=100))
+    return ServedNight(server, made, *runs, said)
+
+
+def deployment_id(server: Server, name: str) -> str:
+    (found,) = server.ask("deployments/filter", deployments={"name": {"any_": [name]}})
+    return str(found["id"])
 
 
 def test_the_deployed_night_completes_and_says_there_are_findings(served: ServedNight) -> None:
@@ -84,10 +115,30 @@ def test_the_deployed_night_completes_and_says_there_are_findings(served: Served
     assert (state["type"], state["name"]) == ("COMPLETED", "Findings"), state["message"]
     assert served.flow_run["name"] == f"nightly {RUN_DATE}"
     assert served.flow_run["parameters"] == {"run_date": RUN_DATE, "district": ["chiping"]}
-    told = rows(served.made.settings(), "select kind, status, run_date from runs").to_dict("records")
+    told = rows(served.made.settings(), "select kind, status, run_date from runs where kind = 'nightly'")
+    told = told.to_dict("records")
     assert [(run["kind"], run["status"], f"{run['run_date']:%Y-%m-%d}") for run in told] == [
         ("nightly", "findings", RUN_DATE)
     ]
+
+
+def test_a_backfill_beside_the_night_completes_with_its_units_as_tasks(served: ServedNight) -> None:
+    assert served.filled["state"]["type"] == "COMPLETED", served.filled["state"]["message"]
+    tasks = served.server.ask("task_runs/filter", flow_runs={"id": {"any_": [served.filled["id"]]}})
+    named = {task["name"]: task["state_type"] for task in tasks}
+    assert named["读取判定 chiping/water-cnemc-api 2026-03"] == "COMPLETED"
+    told = served.server.ask("artifacts/filter", artifacts={"flow_run_id": {"any_": [served.filled["id"]]}})
+    progress = next(item for item in told if item["type"] == "progress")
+    assert progress["data"] == 100
+    assert "1/1 单元" in progress["description"]
+
+
+def test_a_watch_on_the_server_tells_of_the_night_that_never_began(served: ServedNight) -> None:
+    state = served.watched["state"]
+    assert (state["type"], state["name"]) == ("COMPLETED", "Findings"), state["message"]
+    assert "2026-11-21 02:30：夜间运行没有开始" in state["message"]
+    (message,) = [item for item in messages(served.made.home) if item["subject"] == "nightly"]
+    assert message["key"] == "nightly:202611210230:not-started"
 
 
 def test_its_tasks_are_units_of_work_not_rows(served: ServedNight) -> None:
@@ -112,6 +163,8 @@ def test_the_served_night_leaves_what_a_plain_night_leaves(served: ServedNight, 
     plain = tmp_path / "plain"
     _, status = run_night(served.made, plain, run_date=datetime.fromisoformat(RUN_DATE).date())
     assert status == 1
+    first, last = (datetime.fromisoformat(day).date() for day in LATER)
+    fill_back(served.made.settings(plain), first=first, last=last)
     assert sure_hash(served.made.settings()) == sure_hash(served.made.settings(plain))
 
 
@@ -157,9 +210,9 @@ def test_the_cron_deployment_gets_scheduled_runs(served: ServedNight) -> None:
 
 
 def test_deployments_are_as_written(served: ServedNight) -> None:
-    assert served.deploy_said.count("successfully created") == 2
+    assert served.deploy_said.count("successfully created") == 6
     found = {item["name"]: item for item in served.server.ask("deployments/filter")}
-    assert set(found) == {"nightly", "backfill"}
+    assert set(found) == {"nightly", "backfill", "watch", "sweep", "report", "maintenance"}
     (schedule,) = found["nightly"]["schedules"]
     assert schedule["active"]
     assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("30 2 * * *", "Asia/Shanghai")
@@ -167,7 +220,9 @@ def test_deployments_are_as_written(served: ServedNight) -> None:
     for deployment in found.values():
         assert deployment["work_pool_name"] == "ecoplan"
         assert deployment["global_concurrency_limit"]["limit"] == 1
-        assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+    collide = {name: item["concurrency_options"]["collision_strategy"] for name, item in found.items()}
+    assert {name for name, does in collide.items() if does == "CANCEL_NEW"} == {"watch", "sweep"}
+    assert set(collide.values()) == {"CANCEL_NEW", "ENQUEUE"}
     assert set(found["backfill"]["parameter_openapi_schema"]["required"]) == {"first", "last"}
     assert found["nightly"]["parameter_openapi_schema"].get("required", []) == []
 
