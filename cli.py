@@ -25,6 +25,7 @@ import cli_documents
 import cli_explain
 import cli_export
 import cli_listen
+import cli_outbox
 import cli_progress
 import cli_quality
 import cli_quarantine
@@ -70,6 +71,7 @@ cli_progress.register(app)
 cli_quarantine.register(app)
 cli_report.register(app)
 cli_listen.register(app)
+cli_outbox.register(app)
 cli_serve.register(app)
 cli_watch.register(app)
 cli_backfill.register(app)

@@ -9,6 +9,7 @@ import typer
 
 from alerts.links import ADDRESS, DEFAULT_HOURS, HOURS, SECRET, LinkError, Links, links_of
 from flows.block_secrets import MachineSecrets
+from flows.metrics import exposition
 from flows.run import USAGE, chosen_districts
 from flows.settings import Settings
 
@@ -52,6 +53,7 @@ def serve(
         links=links,
         districts=chosen_districts(settings, None),
         language=settings.language,
+        metrics=lambda connection: exposition(connection, settings.home),
     )
     typer.echo(f"值班页面 / pages: {links.address} ({host}:{port})", err=True)
     # addresses of pages hold tokens, so they are not written to a log

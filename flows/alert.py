@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from alerts.channels import build_channels
 from alerts.episodes import calm_before, find_episodes, find_pending
 from alerts.inhibition import in_order, mutes_of
+from alerts.links import usable_links
 from alerts.outbox import deliver
 from alerts.query import list_episodes
 from alerts.record import record_episodes
@@ -29,6 +30,7 @@ from flows.alert_pipeline import (
 from flows.alert_places import air_conditions, outlet_conditions
 from flows.alert_scene import Conditions, Scene, beginning
 from flows.alert_sections import section_conditions
+from flows.block_secrets import MachineSecrets, links_into_environment
 from flows.evaluate import Evaluated, registry_of
 from flows.run import Run
 from vocabulary.clock import now_utc, wall_time
@@ -80,6 +82,7 @@ def record_alerts(
     subject over its whole history when the rules changed. What rests on the ledger or on the indicators is
     small and is examined whole. Rules that inhibit others come before them.
     """
+    links_into_environment()
     scene = Scene(connection, district, registry_of(district), run.run_date)
     settings = settings_of(district)
     now = now_utc()
@@ -127,6 +130,7 @@ def tend(connection: Connection, district: District, settings: AlertSettings, no
     now
         UTC.
     """
+    links_into_environment()
     scene = Scene(connection, district, registry_of(district), today_of(now))
     subjects = {rule.id: subjects_frame(scene, rule) for rule in settings.rules}
     return tend_episodes(
@@ -238,10 +242,18 @@ def _looked_back(scene: Scene, rule: Rule, left: pd.Series, first: datetime) -> 
 def send_messages(run: Run) -> None:
     """Send what waits in the outbox; a channel that fails keeps its messages and is reported."""
     for district in run.districts.values():
-        channels = build_channels(settings_of(district), run.settings.home)
+        secrets = MachineSecrets()
+        channels = build_channels(settings_of(district), run.settings.home, environ=secrets)
         # two commands at once must not both take the same message
         with run.warehouse.alone("send"):
-            report = deliver(run.warehouse.engine(), channels, now=now_utc(), district=district.key)
+            report = deliver(
+                run.warehouse.engine(),
+                channels,
+                now=now_utc(),
+                district=district.key,
+                district_name=district.name_zh,
+                links=usable_links(secrets),
+            )
         sent = sum(report.sent.values())
         run.summary.messages["sent"] = run.summary.messages.get("sent", 0) + sent
         run.summary.failures += [

@@ -7,9 +7,14 @@ A name such as `ECOPLAN_CHANNEL_DUTY` is looked up in the environment first, the
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from alerts.links import ADDRESS, HOURS, SECRET
+
+_LOG = logging.getLogger(__name__)
 
 
 class MachineSecrets(Mapping[str, str]):
@@ -58,6 +63,7 @@ class MachineSecrets(Mapping[str, str]):
     def _block(self, name: str) -> str | None:
         if not self._environ.get("PREFECT_API_URL"):
             return None
+        from httpx import HTTPError  # noqa: PLC0415 - what Prefect asks with
         from prefect.blocks.system import Secret  # noqa: PLC0415 - its import takes seconds
 
         load: Any = Secret.load  # its types say nothing of `_sync`, which keeps it from returning a coroutine
@@ -66,9 +72,23 @@ class MachineSecrets(Mapping[str, str]):
         except ValueError:
             # Prefect's word for a block that is not there
             return None
+        except (HTTPError, OSError, RuntimeError) as error:
+            # a server that does not answer must not keep an alert from leaving by the other channels
+            _LOG.warning(
+                "Prefect block %s 无法读取 / cannot be read: %s", block_name(name), type(error).__name__
+            )
+            return None
         return str(block.get())
 
 
 def block_name(name: str) -> str:
     """Return the name of the block that holds a secret: `ecoplan-channel-duty` of `ECOPLAN_CHANNEL_DUTY`."""
     return name.lower().replace("_", "-")
+
+
+def links_into_environment() -> None:
+    """Put the settings of links that only blocks know into this process's environment, where messages look."""
+    secrets = MachineSecrets()
+    for name in (SECRET, ADDRESS, HOURS):
+        if not os.environ.get(name) and name in secrets:
+            os.environ[name] = secrets[name]

@@ -32,6 +32,7 @@ from warehouse.engine import WarehouseBusyError
 
 _LOG = logging.getLogger(__name__)
 
+_METRICS = "text/plain; version=0.0.4; charset=utf-8"
 _GONE, _FORBIDDEN, _BUSY, _MANY, _CONFLICT = 410, 403, 503, 429, 409
 
 
@@ -75,9 +76,9 @@ def create_app(desk: Desk, *, root_path: str = "") -> FastAPI:
 
         @app.get("/metrics")
         def metrics() -> Response:
-            """Return the metrics as text."""
-            body, content_type = exposition()
-            return Response(body, media_type=content_type)
+            """Return the metrics in Prometheus' text format."""
+            with desk.reading() as connection:
+                return Response(exposition(connection), media_type=_METRICS)
 
     @app.get("/")
     def home(request: Request) -> HTMLResponse:

@@ -43,7 +43,7 @@ class Desk:
     language
         Of the pages, unless somebody asks for another.
     metrics
-        Returns the text of `/metrics` and its content type; None: there is no such page.
+        Returns the text of `/metrics` from a connection that only reads; None: there is no such page.
     clock
         Now, UTC.
     """
@@ -52,7 +52,7 @@ class Desk:
     links: Links
     districts: Mapping[str, District]
     language: str = "zh"
-    metrics: Callable[[], tuple[bytes, str]] | None = None
+    metrics: Callable[[Connection], bytes] | None = None
     clock: Callable[[], datetime] = now_utc
     wait: float = field(default_factory=lambda: float(stated()["busy"]["seconds"]))
 

@@ -276,7 +276,7 @@ def test_a_warehouse_that_a_night_holds_is_said_kindly(client: Client, warehouse
 
 def test_metrics_are_served_where_they_are_supplied(desk: Desk, client: Client) -> None:
     assert client.get("/metrics").status_code == 404
-    desk.metrics = lambda: (b"ecoplan_up 1\n", "text/plain; version=0.0.4")
+    desk.metrics = lambda _connection: b"ecoplan_up 1\n"
     with served(desk) as address, Client(address) as other:
         answer = other.get("/metrics")
     assert answer.text == "ecoplan_up 1\n"

@@ -1,0 +1,105 @@
+"""Commands about messages: what waits, what was given up, and trying that again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from sqlalchemy import func, select
+
+from alerts.dead_letters import dead_letters, retry_dead
+from flows.run import FINDINGS, chosen_districts
+from flows.settings import Settings
+from reports import terminal
+from vocabulary.clock import now_utc, wall_time
+from warehouse.engine import Warehouse, WarehouseError
+from warehouse.schema import outbox
+
+outbox_app = typer.Typer(no_args_is_help=True, help="发件箱 / messages")
+
+Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands to the command line."""
+    app.add_typer(outbox_app, name="outbox")
+
+
+@outbox_app.command("list")
+def listed(as_json: Json = False) -> None:
+    """每个通道各状态的消息数 / messages by channel and state."""
+    settings = Settings()
+    columns = (outbox.c.district, outbox.c.channel, outbox.c.state)
+    query = (
+        select(*columns, func.count(), func.min(outbox.c.created_at), func.max(outbox.c.sent_at))
+        .where(outbox.c.kind != "digest")
+        .group_by(*columns)
+        .order_by(*columns)
+    )
+    with _opened(settings, read_only=True).read() as connection:
+        records = [
+            {
+                "district": row[0],
+                "channel": row[1],
+                "state": row[2],
+                "messages": int(row[3]),
+                "oldest": wall_time(row[4]).isoformat(timespec="minutes"),
+                "last_sent": None if row[5] is None else wall_time(row[5]).isoformat(timespec="minutes"),
+            }
+            for row in connection.execute(query)
+        ]
+    _show(records, as_json, "发件箱 / outbox")
+
+
+@outbox_app.command("dead")
+def dead(
+    district: Annotated[str | None, typer.Option("--district", help="区划 / district key")] = None,
+    as_json: Json = False,
+) -> None:
+    """列出多次尝试后放弃的消息 / messages that were given up after many tries."""
+    settings = Settings()
+    if district is not None:
+        chosen_districts(settings, [district])
+    with _opened(settings, read_only=True).read() as connection:
+        records = dead_letters(connection, district)
+    _show(records, as_json, "放弃的消息 / given up")
+    if records:
+        raise typer.Exit(FINDINGS)
+
+
+@outbox_app.command("retry")
+def retry(
+    keys: Annotated[list[str] | None, typer.Argument(help="消息编号，缺省全部 / keys; default: all")] = None,
+) -> None:
+    """再次发送已放弃的消息（随下次运行发出）/ let messages that were given up leave with the next run."""
+    with _opened(Settings(), read_only=False).begin() as connection:
+        wanted = keys or [letter["key"] for letter in dead_letters(connection)]
+        known = {letter["key"] for letter in dead_letters(connection)}
+        strange = sorted(set(wanted) - known)
+        if strange:
+            raise typer.BadParameter(
+                f"没有放弃的消息 {', '.join(strange)} / no such message was given up: {', '.join(strange)}"
+            )
+        count = retry_dead(connection, wanted, at=now_utc())
+    typer.echo(f"{count} 条消息将随下次运行发出 / messages leave with the next run")
+
+
+def _opened(settings: Settings, *, read_only: bool) -> Warehouse:
+    warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=read_only)
+    if not warehouse.exists():
+        raise WarehouseError(
+            "数据仓库还不存在，请先运行 ecoplan nightly / there is no warehouse yet, run ecoplan nightly first"
+        )
+    return warehouse
+
+
+def _show(records: list[dict[str, Any]], as_json: bool, title: str) -> None:
+    if as_json:
+        typer.echo(json.dumps(records, ensure_ascii=False, indent=1, default=str))
+        return
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False)
+    columns = list(records[0]) if records else []
+    terminal.show_records(console, records, columns, title=title, language=Settings().language)
