@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
+import cli_alerts
 import cli_backfill
 import cli_documents
 import cli_explain
@@ -35,10 +36,10 @@ import cli_sniff
 import cli_up
 import cli_warehouse
 import cli_watch
-from alerts.query import EpisodeNotFoundError, list_episodes, show_episode
+from alerts.acts import ActError
+from alerts.query import EpisodeNotFoundError
 from alerts.rules import AlertRulesError
 from flows import answers, answers_air, answers_emissions
-from flows.answers_alerts import list_episodes_as_of, show_episode_as_of
 from flows.explain import ExplainError
 from flows.gather import OneOffError, files_of
 from flows.night import load_files, night
@@ -59,7 +60,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="区县“十四五”生态环境规划：导出文件入库、指标进展、断面劣Ⅴ预警 / exports in, indicators and alerts out.",
 )
-alerts_app = typer.Typer(no_args_is_help=True, help="预警事件 / episodes")
 standards_app = typer.Typer(no_args_is_help=True, help="标准 / standards")
 cli_warehouse.register(app)
 cli_export.register(app)
@@ -76,7 +76,7 @@ cli_serve.register(app)
 cli_watch.register(app)
 cli_backfill.register(app)
 cli_up.register(app)
-app.add_typer(alerts_app, name="alerts")
+cli_alerts.register(app)
 app.add_typer(standards_app, name="standards")
 
 Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
@@ -96,6 +96,7 @@ _USAGE_ERRORS = (
     DistrictError,
     AlertRulesError,
     EpisodeNotFoundError,
+    ActError,
     ExplainError,
     AppealError,
     NoStandardError,
@@ -257,45 +258,6 @@ def emissions(
         )
     columns = "site parameter hours_judged exceed_hour warn_hour excluded days_judged exceed_day highest limit tonnes"
     _show(records, as_json, [*columns.split(), "capture_rate"], f"排口 {district} {period}")
-
-
-@alerts_app.command("list")
-def alerts_list(
-    district: Annotated[str | None, typer.Option(help="区划 / district key")] = None,
-    state: Annotated[
-        Literal["firing", "acknowledged", "resolved", "annulled"] | None, typer.Option(help="状态 / state")
-    ] = None,
-    as_of: AsOf = None,
-    as_json: Json = False,
-) -> None:
-    """列出预警事件 / list episodes."""
-    moment = answers.as_of_utc(as_of)
-    with _reading([district] if district else None) as (connection, districts):
-        if moment is None:
-            records = list_episodes(connection, district, state)
-        else:
-            records = list_episodes_as_of(connection, districts, moment, state)
-    if as_json:
-        _print_json(records)
-    else:
-        terminal.show_episodes(_console(), records, language=Settings().language)
-
-
-@alerts_app.command("show")
-def alerts_show(
-    identity: Annotated[int, typer.Argument(help="编号 / id")], as_of: AsOf = None, as_json: Json = False
-) -> None:
-    """一个预警事件的全部证据 / one episode with its evidence."""
-    moment = answers.as_of_utc(as_of)
-    with _reading() as (connection, districts):
-        if moment is None:
-            record = show_episode(connection, identity)
-        else:
-            record = show_episode_as_of(connection, districts, identity, moment)
-    if as_json:
-        _print_json(record)
-    else:
-        terminal.show_facts(_console(), record)
 
 
 @app.command()

@@ -42,6 +42,11 @@ class Acted:
     note: str
     first: bool
 
+    @property
+    def wall(self) -> str:
+        """When it was done, Asia/Shanghai: `2026-04-02 09:00`."""
+        return f"{wall_time(self.at):%Y-%m-%d %H:%M}"
+
 
 def acknowledge(
     connection: Connection,

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
+from vocabulary.clock import wall_time
 from warehouse.schema import silences
 
 #: what `episodes.muted_by` begins with when a silence holds the messages
@@ -66,7 +67,7 @@ def list_silences(connection: Connection, districts: Iterable[str], at: dt.datet
     -------
     list of dict
         `id, district, rule, subject, owner, reason, starts_at, ends_at, ended_by, ended_at, in_force`; times are
-        UTC, `rule` and `subject` '' mean any.
+        Asia/Shanghai, `rule` and `subject` '' mean any.
     """
     query = (
         select(silences, in_force(at).label("in_force"))
@@ -76,7 +77,11 @@ def list_silences(connection: Connection, districts: Iterable[str], at: dt.datet
     times = ("starts_at", "ends_at", "ended_at")
     return [
         {
-            name: (value.isoformat(timespec="seconds") if name in times and value is not None else value)
+            name: (
+                wall_time(value).isoformat(timespec="seconds")
+                if name in times and value is not None
+                else value
+            )
             for name, value in row.items()
             if name != "created_at"
         }
