@@ -190,7 +190,7 @@ def black_odorous_facts(
         # a body that was eliminated once and is black-odorous again has returned
         ("eliminated", before[before["value"] == 0].groupby("site")["observed_at"].max()),
     ):
-        rows[name] = rows["site"].map(known)
+        rows[name] = known.reindex(rows["site"]).to_numpy()
     for name in ("first", "stated_on", "eliminated"):
         rows[name] = pd.to_datetime(rows[name]).dt.strftime("%Y-%m-%d").where(rows[name].notna(), "")
     registry = registry_of(district)
