@@ -17,8 +17,8 @@ def secrets_asked(
 ) -> list[dict[str, str]]:
     """Return one record a secret: its variable, whether it is set, and who asks for it.
 
-    A Prefect block fills the same variable: `job_variables.env` of a deployment names it as
-    `{{ prefect.blocks.secret.<block> }}`.
+    A Prefect block fills the same variable: the work pool's base job template names it in `env` as
+    `{{ prefect.blocks.secret.<block> }}` (docs/operations.md, "Settings").
     """
     given = os.environ if environ is None else environ
     asked: dict[str, list[str]] = {}
