@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from alerts.acts import audit_trail
 from alerts.queueing import message_key
 from vocabulary.clock import wall_time
 from warehouse.schema import episode_steps, episodes, outbox
@@ -57,9 +58,9 @@ def show_episode(connection: Connection, episode_id: int, *, language: str = "zh
     Returns
     -------
     dict
-        The keys of `list_episodes`, and `message_zh`, `message_en`, `history`, `known_at`,
+        The keys of `list_episodes`, and `message_zh`, `message_en`, `history`, `group_key`, `muted_by`, `known_at`,
         `evidence` (rule, rule_version, clause, n_readings, readings with value, limit, multiple,
-        delivery, sheet, row, column), `steps` (step, at, actor, note), `outbox` (key, channel, state,
+        delivery, sheet, row, column), `steps` (step, at, actor, note), `acts` (at, actor, via, act, note), `outbox` (key, channel, state,
         attempts, not_before, created_at, sent_at, last_error).
 
     Raises
@@ -106,6 +107,8 @@ def describe_episode(
         "message_zh": row["message_zh"],
         "message_en": row["message_en"],
         "history": row["history"],
+        "group_key": row["group_key"] or "",
+        "muted_by": row["muted_by"] or "",
         "known_at": _time(wall_time(row["known_at"]), "seconds"),
         "evidence": json.loads(row["evidence"]),
         "steps": [
@@ -116,6 +119,11 @@ def describe_episode(
                 "note": step["note"],
             }
             for step in steps
+        ],
+        "acts": [
+            {**act, "at": _time(act["at"], "seconds")}
+            for act in audit_trail(connection, int(row["id"]))
+            if act["at"] <= last
         ],
         "outbox": [_message(message, last) for message in messages],
     }

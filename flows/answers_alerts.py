@@ -18,6 +18,7 @@ from sqlalchemy import Connection, select
 
 from alerts.episodes import find_episodes
 from alerts.evidence import choose_evidence, evidence_json, limit_text
+from alerts.grouping import group_of
 from alerts.messages import Facts, Place, write_summary
 from alerts.query import describe_episode, missing
 from alerts.queueing import message_key
@@ -153,6 +154,9 @@ def _of_rule(connection: Connection, district: District, rule: Rule, as_of: date
                 "message_zh": write_summary(rule, place, facts, language="zh"),
                 "message_en": write_summary(rule, place, facts, language="en"),
                 "history": prefix not in heard,
+                "group_key": group_of(rule, place, district.key),
+                # what held its messages then is not kept
+                "muted_by": "",
                 "known_at": known_at,
                 "updated_at": known_at,
             }

@@ -195,6 +195,17 @@ _COMMANDS: dict[str, tuple[list[str], str]] = {
     "indicators": (["indicators", "--district", "chiping"], ""),
     "indicators, --why": (["indicators", "--district", "chiping", "--year", "2025", "--why", "2"], ""),
     "alerts list": (["alerts", "list"], ""),
+    "alerts silence": (
+        [
+            "alerts",
+            "silence",
+            *("--district", "chiping", "--subject", "CP-S4", "--hours", "5"),
+            *("--reason", "检修", "--by", "甲"),
+        ],
+        "",
+    ),
+    "alerts test": (["alerts", "test", "--by", "甲"], ""),
+    "alerts replay": (["alerts", "replay", "--from", "2025-07-01", "--to", "2025-07-31"], ""),
     "quarantine list": (["quarantine", "list"], ""),
     "quarantine list, --by-week": (["quarantine", "list", "--by-week"], ""),
     "quality flags": (["quality", "flags", "--district", "chiping", "--period", "2025"], ""),
