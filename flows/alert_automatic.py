@@ -80,7 +80,7 @@ def _days_with_times(scene: Scene, since: Mapping[str, datetime]) -> pd.DataFram
     found = bulk.fetch(scene.connection, query)
     found["observed_at"] = pd.to_datetime(found["observed_at"]).astype("datetime64[us]")
     found = found.astype({"site": "str", "period": "str", "times": "int64"})
-    found["share"] = found["times"] / found["period"].map(_A_DAY)
+    found["share"] = found["times"] / found["period"].map(_A_DAY).astype("float64")
     # a site that changes from one period to another counts by the fuller of both
     return found.sort_values("share").drop_duplicates(["site", "observed_at"], keep="last")
 
