@@ -214,6 +214,28 @@ def show_contributions(
     show_records(console, shown, columns, title=title, language=language)
 
 
+def show_secondary(
+    console: Console, records: Sequence[Mapping[str, Any]], *, title: str, language: str = "zh"
+) -> None:
+    """Print further targets, then milestones, each with its state and reason."""
+    place = _LANGUAGE[language]
+    shown = [
+        {
+            **record,
+            "status": STATUS.get(str(record["status"]), (record["status"],) * 2)[place],
+            "reason": record["reason_zh" if place == 0 else "reason_en"],
+        }
+        for record in records
+    ]
+    show_records(
+        console,
+        shown,
+        ("name", "value", "unit", "target", "status", "reason"),
+        title=title,
+        language=language,
+    )
+
+
 def show_episodes(console: Console, records: Sequence[Mapping[str, Any]], *, language: str = "zh") -> None:
     """Print episodes, open ones first."""
     title = ("预警事件", "Episodes")[_LANGUAGE[language]]
