@@ -17,6 +17,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from warehouse import bulk
 from warehouse.schema import SCHEMA_VERSION, metadata, schema_version
+from warehouse.views import drop_views, make_views, views_are_current
 
 #: seconds to wait for another process that holds the embedded warehouse's file
 LOCK_WAIT_SECONDS = 600.0
@@ -234,8 +235,11 @@ class Warehouse:
             found = version_of(connection)
             if found is not None and found > SCHEMA_VERSION:
                 raise _other_version(found, self.shown())
+            # a table that a view rests on cannot be changed on every engine
+            drop_views(connection)
             if found != SCHEMA_VERSION:
                 upgrade(connection, found)
+            make_views(connection, fresh=True)
         return found, SCHEMA_VERSION
 
 
@@ -246,14 +250,19 @@ def _opened(warehouse: Warehouse) -> Connection:
 
 
 def _prepare(engine: Engine) -> None:
-    """Make the tables of a new warehouse; one that exists is left as it is."""
+    """Make the tables and views of a new warehouse; of one that exists only views that differ are made again."""
     with engine.begin() as connection:
-        if version_of(connection) is not None:
+        found = version_of(connection)
+        if found is not None and (found != SCHEMA_VERSION or views_are_current(connection)):
             return
         bulk.lock_schema(connection)
         if version_of(connection) is None:
             metadata.create_all(connection)
             connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
+            make_views(connection, fresh=True)
+        elif not views_are_current(connection):
+            # made by a program with other views; the tables are those of this one
+            make_views(connection)
 
 
 def version_of(connection: Connection) -> int | None:
