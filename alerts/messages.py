@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -23,10 +23,8 @@ from vocabulary.water_class import WORSE_THAN_V, class_sign
 
 #: steps after which nobody is asked to acknowledge anything
 _OVER = frozenset({"resolved", "annulled", "acknowledged", "closed"})
-#: families whose factors are readings, which may carry quality flags
-_MEASURED = frozenset({"section", "air", "outlet"})
-#: families that count readings or means; others count days or hours
-_COUNTED = frozenset({"section", "outlet"})
+#: families whose factors are readings: they may carry quality flags, and are counted as such; others count days
+_MEASURED = frozenset({"section", "outlet"})
 #: basis of a rule -> how its times are written
 _FORMATS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 #: family of templates, and words, of kinds that have none of their own
@@ -250,6 +248,7 @@ def _context(
             class_label(facts.worst_class, language) if facts.worst_class and family == "section" else ""
         ),
         "measured": family in _MEASURED,
+        "counts": family in _MEASURED or family == "air",
         "bound_class": bound_class,
         "target": "" if place.target_class is None else class_label(place.target_class, language),
         "n_readings": facts.n_readings,
@@ -292,11 +291,12 @@ def _context(
 def _shown(factor: Factor, *, language: str, bound_class: str) -> dict[str, Any]:
     """Return a reading as the template shows it; one that is within its upper limit tells its share of it."""
     within = factor.multiple is not None and factor.multiple < 0 and isinstance(factor.limit, float)
-    bound = f"≤ {factor.limit:.10g} {factor.unit}".strip() if within else factor.bound
+    read = replace(factor, unit=words()[language]["units"].get(factor.unit, factor.unit))
+    bound = f"≤ {factor.limit:.10g} {read.unit}".strip() if within else read.bound
     return {
         "name": getattr(factor, language),
         # what stands still or is missing has a name and no value
-        "measured": factor.measured if factor.value is not None else "",
+        "measured": read.measured if factor.value is not None else "",
         "bound_label": bound_class,
         "bound": bound if factor.limit is not None else "",
         "times": "" if within or factor.multiple is None else f"{round(factor.multiple, 3):.10g}",
@@ -322,7 +322,7 @@ def _condition(rule: Rule, facts: Facts, language: str) -> str:
 
 def _basis(said: Mapping[str, Any], family: str, basis: str) -> str:
     """Return what is counted: readings and means of a place, else days or hours."""
-    table = said["basis"] if family in _COUNTED else said["spans"]
+    table = said["basis"] if family in _MEASURED else said["spans"]
     return str(table.get(basis, table["sample"]))
 
 

@@ -77,7 +77,8 @@ def queue_step(
         return 0
     links = usable_links() if links is None else links
     beside = Beside(episode_id=number)
-    if family_of(rule.kind) == "section":
+    # around what never was there is nothing to tell
+    if family_of(rule.kind) == "section" and not step.startswith("annulled"):
         beside = replace(beside, trends=trends(connection, episode["district"], episode["subject"], facts))
         if sites is not None:
             around = neighbours(

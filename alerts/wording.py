@@ -22,8 +22,8 @@ from alerts.routing_settings import Markup
 _LONGEST = 160
 _FULL_WIDTH = {ord(sign): ord(sign) + 0xFEE0 for sign in "<>&[]`*_#"}
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~!])")
-# a tag that chat services act upon although the message is plain text: <at user_id="all">
-_TAG = re.compile(r"<(?=[A-Za-z/!])")
+# a tag that chat services act upon although the message is plain text, or was made plain on the way: <at user_id="all">
+_TAG = re.compile(r"<(?=[A-Za-z/!@＠])")
 
 
 class Address(str):
@@ -85,18 +85,22 @@ def _environment(markup: Markup, *, title: bool) -> Environment:
     )
 
 
+def _inert(value: object) -> str:
+    return _TAG.sub("＜", clean(value))
+
+
 def _finalize_text(value: object) -> str:
-    return str(value) if isinstance(value, Address) else _TAG.sub("＜", clean(value))
+    return str(value) if isinstance(value, Address) else _inert(value)
 
 
 def _finalize_html(value: object) -> str:
     if isinstance(value, Address):
         return Html('<a href="{0}">{0}</a>').format(str(value))
-    return clean(value)
+    return _inert(value)
 
 
 def _finalize_markdown(value: object) -> str:
-    return f"<{value}>" if isinstance(value, Address) else _MARKDOWN.sub(r"\\\1", clean(value))
+    return f"<{value}>" if isinstance(value, Address) else _MARKDOWN.sub(r"\\\1", _inert(value))
 
 
 def _finalize_title(value: object) -> str:

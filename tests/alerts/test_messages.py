@@ -122,7 +122,7 @@ def test_unknown_river_and_target_are_not_guessed(rule: Rule) -> None:
 
 @pytest.mark.parametrize("markup", ["text", "html", "markdown"])
 def test_an_injected_name_stays_one_line_of_text(rule: Rule, markup: str) -> None:
-    nasty = Place(NASTY, NASTY, NASTY, 4)
+    nasty = Place(NASTY, NASTY, f"{NASTY}区", 4)
     plain = write_message(rule, "firing", PLACE, facts(), language="zh+en", markup=markup, key="k")  # type: ignore[arg-type]
     told = facts(factor(delivery=NASTY, column=NASTY, zh=NASTY, en=NASTY))
     message = write_message(rule, "firing", nasty, told, language="zh+en", markup=markup, key="k")  # type: ignore[arg-type]
@@ -134,7 +134,7 @@ def test_an_injected_name_stays_one_line_of_text(rule: Rule, markup: str) -> Non
     assert "\n" not in message.title
     if markup == "html":
         assert "<script" not in message.body
-        assert "&lt;script&gt;" in message.body
+        assert "＜script&gt;" in message.body
         assert "<script" not in message.title
         assert "&lt;" not in message.title
     if markup == "markdown":
