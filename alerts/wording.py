@@ -95,7 +95,7 @@ def _finalize_text(value: object) -> str:
 
 def _finalize_html(value: object) -> str:
     if isinstance(value, Address):
-        return Html('<a href="{0}">{0}</a>').format(str(value))
+        return Html('<a href="{0}" style="word-break:break-all">{0}</a>').format(str(value))
     return _inert(value)
 
 
