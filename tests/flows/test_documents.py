@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,8 @@ from flows.documents import (
 from reports.documents.model import Document, DocumentError, Heading, Paragraph, Table
 from reports.documents.wording import class_text, shown, status_word
 from tests.flows.conftest import Night
+from tests.flows.slices import Slice, run_load
+from vocabulary.clock import utc_of_wall
 from vocabulary.district import District, load_district
 from warehouse.engine import Warehouse
 
@@ -158,6 +161,26 @@ def test_the_same_time_of_knowledge_gives_the_same_files(
     made = write_documents(again, tmp_path, ("html",), form="final", fingerprint=found.fingerprint())
     assert made.files[0].name == f"chiping-final-2025-{final.as_of.replace('-', '').replace(':', '')}.html"
     assert found.fingerprint() in made.files[0].read_text("utf-8")
+
+
+@pytest.mark.thorough
+def test_an_earlier_time_of_knowledge_gives_the_earlier_document(first_night: Night, tmp_path: Path) -> None:
+    shutil.copytree(first_night.made.root, tmp_path / "slice")
+    made = Slice(tmp_path / "slice", tmp_path / "slice" / "home")
+    district = load_district(made.root / "districts" / "chiping")
+
+    def written(as_of: datetime | None = None) -> Document:
+        warehouse = Warehouse(made.settings().warehouse_url(), lock_wait=30.0, read_only=True)
+        with warehouse.read() as opened:
+            return evaluation_document(opened, district, "final", as_of=as_of)[0]
+
+    before = written()
+    later = made.take("chiping", "air/china_sites_20250920.csv")
+    run_load(made, later, "air-quotsoft")
+    assert written(utc_of_wall(datetime.fromisoformat(before.as_of))) == before
+    now = written()
+    assert table(now, "交付与完整性").rows != table(before, "交付与完整性").rows
+    assert said(now) != said(before)
 
 
 def test_before_the_first_run_there_is_nothing_to_write(connection: Connection, chiping: District) -> None:
