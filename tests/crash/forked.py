@@ -21,6 +21,8 @@ from typing import Any
 
 from sqlalchemy import Engine, event, text
 
+from flows import units
+from flows.ingest import settle
 from flows.night import fill_back, night
 from flows.proof import prove
 from flows.settings import Settings
@@ -86,6 +88,12 @@ class Watched:
         self.at("between steps")
         return result
 
+    def settle(self, *arguments: Any) -> None:
+        """Load a unit as `flows.ingest.settle` does, and say so."""
+        self.at("ingest")
+        settle(*arguments)
+        self.at("between steps")
+
     def listen(self) -> None:
         """Count points of work; in the child only."""
         event.listen(Engine, "before_cursor_execute", lambda *_: self.detail("statement"))
@@ -120,6 +128,8 @@ def walk(flow: str, settings: Settings, watched: Watched) -> int:
     watched.at("open")
     if flow == "nightly":
         return night(settings, do=watched.do)[1]
+    # in the child only: a backfill loads its units itself, not through `do`
+    units.settle = watched.settle
     return fill_back(settings, first=FIRST, last=LAST, notify=True, do=watched.do)[1]
 
 
