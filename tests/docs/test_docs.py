@@ -206,6 +206,7 @@ _COMMANDS: dict[str, tuple[list[str], str]] = {
     ),
     "alerts test": (["alerts", "test", "--by", "甲"], ""),
     "alerts replay": (["alerts", "replay", "--from", "2025-07-01", "--to", "2025-07-31"], ""),
+    "outbox list": (["outbox", "list"], ""),
     "quarantine list": (["quarantine", "list"], ""),
     "quarantine list, --by-week": (["quarantine", "list", "--by-week"], ""),
     "quality flags": (["quality", "flags", "--district", "chiping", "--period", "2025"], ""),
