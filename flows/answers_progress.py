@@ -204,7 +204,7 @@ def _pm2_5(asked: _Asked) -> list[pd.DataFrame]:
 def _enough(asked: _Asked, last: pd.Timestamp) -> float:
     """Return how many valid days last year must have up to the same day to be compared with."""
     history = registry_of(asked.district).in_force(TOPIC, last.date()).rule("history")
-    return float(history["year_days"]) / _YEAR * int(last.dayofyear)
+    return float(history["year_days"]) / _YEAR * int(last.day_of_year)
 
 
 def _between(now: pd.DataFrame, before: pd.DataFrame, whole: str) -> pd.Series:
