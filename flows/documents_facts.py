@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection, func, select
@@ -11,6 +10,7 @@ from sqlalchemy import Connection, func, select
 from flows.answers import as_records, indicators, known_at
 from flows.answers_air import air
 from flows.answers_progress import what_moved
+from flows.answers_secondary import secondary
 from flows.documents_quality import (
     flags_told,
     quarantined_told,
@@ -25,7 +25,7 @@ from indicators.registry import Registry
 from reports.documents.evidence import Evidence, Form, Records
 from reports.documents.model import DocumentError
 from vocabulary.district import District
-from vocabulary.plan import Plan, Secondary
+from vocabulary.plan import Plan
 from warehouse import bulk
 from warehouse.recall import recall_readings, recall_table
 from warehouse.schema import (
@@ -125,7 +125,7 @@ def evaluation_facts(
             for item in plan.indicator
             for row in what_moved(connection, district, item.number, year, as_of)
         ],
-        further=_further(plan, airs[year]),
+        further=secondary(connection, district, year, as_of),
         turned=turned_told(connection, district, plan, year, as_of),
         sources=sources_told(connection, district, as_of),
         quarantined=quarantined_told(connection, district, as_of),
@@ -249,34 +249,3 @@ def _ledger(connection: Connection, district: District, years: range, as_of: dat
     wide = table.pivot_table(index=keys, columns="kind", values="value", aggfunc="sum")
     wide = wide.reindex(columns=["claimed", "recognised", "offset"]).join(states).reset_index()
     return as_records(wide.sort_values(keys))
-
-
-def _further(plan: Plan, air_records: list[dict[str, Any]]) -> Records:
-    """Return the plan's secondary targets with what is known of them."""
-    return [_secondary(item, air_records) for item in plan.secondary]
-
-
-def _secondary(item: Secondary, air_records: list[dict[str, Any]]) -> dict[str, Any]:
-    signs = {"<=": "≤", ">=": "≥", None: ""}
-    target = f"{signs[item.comparison]} {item.value:.10g}" if item.value is not None else item.text
-    why = {
-        "monitored": "尚未接入该项监测数据",
-        "statistics": "统计报表没有该项数据",
-        "qualitative": "定性要求，须由责任部门提供结论",
-    }[item.kind]
-    value, status = None, "no-data"
-    ozone = [row for row in air_records if (row["parameter"], row["statistic"]) == ("o3_mda8", "p90")]
-    if item.key == "o3" and ozone:
-        value = ozone[0]["rounded"]
-        reached = "达到" if ozone[0]["attained"] else "超过"
-        why = f"第90百分位数{reached}二级限值 {ozone[0]['limit']:.10g}；是否满足“{item.text}”须结合多年判断"
-        status = "qualitative"
-    return {
-        "name": item.name_zh,
-        "target": f"{item.year} 年 {target}",
-        "unit": item.unit,
-        "value": value,
-        "status": status,
-        "reason_zh": why,
-        "reference": item.reference,
-    }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from reports.documents.composing import Composer
-from reports.documents.evidence import Evidence, Records
-from reports.documents.model import Cell, Panel, Series, cells, number
+from reports.documents.evidence import Evidence, Record, Records
+from reports.documents.model import Panel, Series, cells, number
 from reports.documents.wording import (
     NONE,
     absent,
     kind_word,
+    rounded,
     shown,
     status_cell,
     target_text,
@@ -39,9 +40,9 @@ def moved(composer: Composer, found: Evidence) -> None:
                 cells(
                     kinds.get(str(row["kind"]), str(row["kind"])),
                     shown(row["name"] or row["subject"]),
-                    number(shown(row["amount"], _PLACES.get(str(row["unit"])))),
+                    number(_contribution(row)),
                     shown(row["unit"]),
-                    number(shown(row["share"], 1)),
+                    number(NONE if absent(row["share"]) else rounded(row["share"], 1)),
                     zh_part(row["note"]) or NONE,
                 )
                 for row in rows
@@ -50,6 +51,11 @@ def moved(composer: Composer, found: Evidence) -> None:
             empty="没有可分解的变化",
         )
         _moved_months(composer, found, names[wanted], [row for row in rows if row["kind"] == "month"])
+
+
+def _contribution(row: Record) -> str:
+    places = _PLACES.get(str(row["unit"]))
+    return shown(row["amount"]) if places is None else rounded(row["amount"], places)
 
 
 def _moved_months(composer: Composer, found: Evidence, item: Indicator, rows: Records) -> None:
@@ -130,7 +136,7 @@ def further(composer: Composer, found: Evidence) -> None:
     composer.chapter("其他目标与任务节点")
     composer.table(
         "规划正文中的其他目标",
-        ("目标", "要求", "单位", "现值", "状态", "说明", "出处"),
+        ("目标", "要求", "单位", f"{found.year} 年值", "状态", "说明", "出处"),
         [
             cells(
                 row["name"],
@@ -142,25 +148,26 @@ def further(composer: Composer, found: Evidence) -> None:
                 row["reference"] or NONE,
             )
             for row in found.further
+            if row["kind"] == "secondary"
         ],
-        (3, 2.2, 1.5, 1, 1.3, 3.2, 1.6),
-        empty="规划没有其他量化目标",
+        (3, 2.2, 1.6, 1.2, 1.7, 3.2, 2),
+        empty="规划没有其他目标",
     )
     composer.table(
         "规划任务节点",
-        ("任务", "完成期限", "到期情况", "依据"),
+        ("任务", "期限", "状态", "说明", "依据"),
         [
             cells(
-                item.name_zh,
-                item.due.isoformat(),
-                Cell("已到期，须由责任部门提供完成证明", "info")
-                if item.due < found.judged_on
-                else Cell("未到期"),
-                item.document,
+                row["name"],
+                row["target"] or NONE,
+                status_cell(row["status"]),
+                row["reason_zh"] or NONE,
+                row["reference"] or NONE,
             )
-            for item in found.plan.milestone
+            for row in found.further
+            if row["kind"] == "milestone"
         ],
-        (3, 1.3, 2.4, 2.6),
+        (3, 1.5, 1.5, 3, 2.4),
         empty="规划没有任务节点",
     )
-    composer.note("任务节点是否完成由责任部门提供证明，本系统只提示期限，不作推断。")
+    composer.note("任务节点与定性要求是否完成由责任部门提供证明，本系统只提示期限，不作推断。")

@@ -9,6 +9,7 @@ from reports.documents.evidence import Evidence
 from reports.documents.model import Panel, Series, cells, number
 from reports.documents.wording import (
     NONE,
+    rounded,
     shown,
 )
 from vocabulary.plan import Indicator
@@ -106,4 +107,4 @@ def _float(found: Evidence, pollutant: str, year: int, kind: str) -> float | Non
 
 
 def _tonnes(value: Decimal | None, item: Indicator) -> str:
-    return NONE if value is None else shown(float(value), item.decimals)
+    return NONE if value is None else rounded(float(value), item.decimals)

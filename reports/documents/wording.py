@@ -55,17 +55,29 @@ def absent(value: object) -> bool:
 
 
 def shown(value: object, places: int | None = None) -> str:
-    """Return a figure with the places stated for it; `NONE` where there is none.
+    """Return a figure as its record has it, with at least the places stated; `NONE` where there is none.
 
-    >>> shown(0.5, 2), shown(None), shown(246.0)
-    ('0.50', '—', '246')
+    Nothing is rounded: a record that says more than the places keeps what it says.
+
+    >>> shown(0.5, 2), shown(None), shown(246.0), shown(38.9, 0)
+    ('0.50', '—', '246', '38.9')
     """
     if absent(value):
         return NONE
-    if places is not None and isinstance(value, int | float) and not isinstance(value, bool):
-        # records are rounded already: this only writes their zeros
-        return f"{float(round_half_even(np.asarray([value]), places)[0]):.{places}f}"
-    return plain(value) or NONE
+    said = plain(value) or NONE
+    if places and isinstance(value, int | float) and not isinstance(value, bool) and "e" not in said:
+        whole, _, digits = said.partition(".")
+        return f"{whole}.{digits.ljust(places, '0')}"
+    return said
+
+
+def rounded(value: float, places: int) -> str:
+    """Return a figure that was worked out for the document, rounded by GB/T 8170.
+
+    >>> rounded(0.125, 2), rounded(0.135, 2)
+    ('0.12', '0.14')
+    """
+    return f"{float(round_half_even(np.asarray([value]), places)[0]):.{places}f}"
 
 
 def ratio(record: Mapping[str, Any]) -> str:

@@ -26,7 +26,7 @@ from reports.documents.model import (
 )
 from reports.documents.page import document_html
 from reports.documents.word import document_docx
-from reports.documents.wording import pollutants, shown, zh_part
+from reports.documents.wording import pollutants, rounded, shown, zh_part
 
 #: what a site, a note or a file name may hold; none of it may become mark-up, a field or a formula
 EVIL = '=HYPERLINK("x")<script>alert(1)</script>&amp;\x07\x1b[31m'
@@ -161,14 +161,19 @@ def test_a_row_that_does_not_fit_its_header_is_refused() -> None:
         Table("表", ("甲", "乙"), (cells("a"),), (1, 1), "无")
 
 
-def test_figures_are_written_half_to_even_and_absent_ones_said() -> None:
-    # GB/T 8170-2008, 3.2: 0.125 -> 0.12, 0.135 -> 0.14
-    assert [shown(0.125, 2), shown(0.135, 2), shown(float("nan"), 1), shown(67.0, 1)] == [
-        "0.12",
-        "0.14",
-        "—",
+def test_figures_of_records_are_never_rounded_and_absent_ones_said() -> None:
+    assert [shown(67.0, 1), shown(38.9, 0), shown(0.000325, 6), shown(12.25, 1)] == [
         "67.0",
+        "38.9",
+        "0.000325",
+        "12.25",
     ]
+    assert [shown(float("nan"), 1), shown(None), shown("完成市下达任务")] == ["—", "—", "完成市下达任务"]
+
+
+def test_figures_worked_out_are_rounded_half_to_even() -> None:
+    # GB/T 8170-2008, 3.2: 0.125 -> 0.12, 0.135 -> 0.14
+    assert [rounded(0.125, 2), rounded(0.135, 2), rounded(7.0, 1)] == ["0.12", "0.14", "7.0"]
 
 
 def test_words_of_main_pollutants_and_of_two_languages() -> None:
