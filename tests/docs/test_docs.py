@@ -193,6 +193,7 @@ _COMMANDS: dict[str, tuple[list[str], str]] = {
     "air": (["air", "--district", "chiping", "--period", "2025-06"], ""),
     "emissions": (["emissions", "--district", "chiping", "--period", "2026-03"], ""),
     "indicators": (["indicators", "--district", "chiping"], ""),
+    "indicators, --secondary": (["indicators", "--district", "chiping", "--year", "2025", "--secondary"], ""),
     "indicators, --why": (["indicators", "--district", "chiping", "--year", "2025", "--why", "2"], ""),
     "alerts list": (["alerts", "list"], ""),
     "alerts silence": (
