@@ -116,7 +116,7 @@ def _by_year(rows: pd.DataFrame, year: int) -> FloatArray:
     length = (date(year + 1, 1, 1) - date(year, 1, 1)).days
     table = np.full((len(years), length), np.nan)
     row = pd.Index(years).get_indexer(pd.Index(rows["site"]))
-    table[row, rows["day"].dt.dayofyear.to_numpy() - 1] = rows["value"].to_numpy(dtype=np.float64)
+    table[row, rows["day"].dt.day_of_year.to_numpy() - 1] = rows["value"].to_numpy(dtype=np.float64)
     return table
 
 
