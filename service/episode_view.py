@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from alerts.acts import audit_trail
-from alerts.messages import class_label, facts_on_record, family_of
+from alerts.messages import Facts, class_label, facts_on_record, family_of
 from alerts.rules import AlertSettings
 from alerts.surroundings import trends
 from alerts.wording import words as alert_words
@@ -67,13 +67,15 @@ def view_of(
     facts = facts_on_record(row, known_at=row["known_at"])
     steps = _steps(connection, row["id"])
     acts = audit_trail(connection, row["id"])
+    family = "general" if rule is None else family_of(rule.kind)
+    name = _name_of(row["subject"], site, district, facts, family, language)
     marks = [
-        (said["facts"]["place"], f"{site.get('name', row['subject'])} ({row['subject']})"),
+        (told["places"][family], f"{name} ({row['subject']})"),
         (said["facts"]["river"], site.get("river", "")),
         (said["facts"]["enterprise"], site.get("enterprise", "")),
         (said["facts"]["district"], _district_name(district, row["district"], language)),
     ]
-    if facts.worst_class and rule is not None and family_of(rule.kind) == "section":
+    if facts.worst_class and family == "section":
         target = site.get("target_class")
         marks += [
             (said["facts"]["water"], class_label(facts.worst_class, language)),
@@ -85,7 +87,7 @@ def view_of(
             said["facts"]["until"],
             said["facts"]["still_open"] if row["until"] is None else _minute(row["until"]),
         ),
-        (said["facts"]["limit"], row["limit"]),
+        (told["bounds"].get(family, told["bounds"]["general"]).capitalize(), row["limit"]),
         (said["facts"]["clause"], "" if rule is None else rule.clause),
     ]
     marks += [(told["details"].get(name, name), value) for name, value in facts.details.items()]
@@ -98,7 +100,6 @@ def view_of(
         (said["facts"]["known"], _minute(wall_time(row["known_at"]))),
         (said["facts"]["number"], str(row["id"])),
     ]
-    name = site.get("name", row["subject"])
     return View(
         title=f"{title}：{name}" if language == "zh" else f"{title}: {name}",
         level=row["level"],
@@ -203,6 +204,22 @@ def _site(district: District | None, key: str) -> dict[str, Any]:
         return {}
     wanted = ("name", "river", "enterprise", "target_class")
     return {name: rows[0][name] for name in wanted if name in rows[0] and not pd.isna(rows[0][name])}
+
+
+def _name_of(
+    key: str, site: dict[str, Any], district: District | None, facts: Facts, family: str, language: str
+) -> str:
+    """Return what a subject is called: a site, a source, the district, an indicator; its key where nobody knows."""
+    if "name" in site:
+        return str(site["name"])
+    if district is not None:
+        titles = {source.key: (source.title_zh, source.title_en) for source in district.sources}
+        titles[district.key] = (district.name_zh, district.name_en)
+        if key in titles:
+            return titles[key][0 if language == "zh" else 1]
+    if family == "indicator" and facts.factors:
+        return facts.factors[0].zh if language == "zh" else facts.factors[0].en
+    return key
 
 
 def _district_name(district: District | None, key: str, language: str) -> str:

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, select, update
+from sqlalchemy import create_engine, insert, select, update
 from sqlalchemy.pool import NullPool
 
 from service.desk import Desk
-from tests.service.pages import EPISODE, LINKS, NOW, Client, path_of, served
+from tests.service.pages import EPISODE, LINKS, NOW, READING, Client, path_of, served
 from warehouse.schema import acts, episode_steps, episodes, silences, spent_tokens
 
 
@@ -294,3 +295,28 @@ def test_a_fault_shows_no_trace(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> 
     assert "secret words" not in answer.text
     assert "出错了" in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_an_indicator_a_source_and_the_district_have_their_names(
+    client: Client, warehouse_file: Path
+) -> None:
+    readings = [
+        READING | {"parameter": "细颗粒物(PM2.5)浓度", "value": 43.0, "limit": "≤ 42", "multiple": None}
+    ]
+    others = [
+        ("indicator-off-track", "14FYP-1", readings, "细颗粒物(PM2.5)浓度 (14FYP-1)"),
+        ("source-silent", "air-quotsoft", [], "环境空气小时数据（全国发布平台日文件） (air-quotsoft)"),
+        ("aqi-over-200", "chiping", [], "聊城市茌平区 (chiping)"),
+        ("no-such-rule", "XX-1", [], "XX-1 (XX-1)"),
+    ]
+    engine = create_engine(f"duckdb:///{warehouse_file}", poolclass=NullPool)
+    with engine.begin() as connection:
+        for rule, subject, evidence, _ in others:
+            text = json.dumps({"n_readings": 1, "readings": evidence}, ensure_ascii=False)
+            changes = {"rule": rule, "subject": subject, "evidence": text, "class": None}
+            connection.execute(insert(episodes).values(EPISODE | changes))
+    engine.dispose()
+    for number, (_, _, _, shown) in enumerate(others, start=2):
+        page = client.get(path_of("view", episode=number))
+        assert page.status_code == 200
+        assert f"<dd>{shown}</dd>" in page.text
