@@ -218,7 +218,9 @@ def _measured(scene: Scene, since: Mapping[str, datetime]) -> pd.DataFrame:
 
 
 def _bounded(scene: Scene, rows: pd.DataFrame, water_class: int) -> pd.DataFrame:
-    """Join the limits of a class to readings or means, by the standard of their day."""
+    """Join the limits of a class to readings or means of the items that decide it, by the standard of their day."""
+    evaluation = scene.registry.in_force(EVALUATION_TOPIC, scene.run_date)
+    rows = rows[rows["parameter"].isin(evaluation.rule("items.section")["parameters"])]
     rows = rows.merge(sections_frame(scene.district)[["site", "waterbody"]], on="site")
     parts = [
         rows[mask].merge(class_bounds(standard, water_class), on=["parameter", "waterbody"])
