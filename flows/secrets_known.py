@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from alerts.links import ADDRESS, SECRET
 from alerts.rules import load_alerts
 from flows.heartbeat import PING
 from flows.telemetry import ADDRESSES
@@ -36,6 +37,8 @@ def secrets_asked(
 
 def _asked(districts: Mapping[str, District]) -> Iterator[tuple[str, str]]:
     yield PING, "心跳地址 heartbeat"
+    yield SECRET, "消息链接 links"
+    yield ADDRESS, "消息链接 links"
     yield ADDRESSES[0], "OpenTelemetry"
     for district in districts.values():
         for source in district.sources:
