@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from alerts.acts import Acted, acknowledge, silence
 from alerts.links import Links, Token
@@ -143,9 +144,12 @@ class Desk:
         if self.spent(connection, token):
             raise SpentError
         now = self.clock()
-        connection.execute(
-            insert(spent_tokens).values(token=token.number, purpose=token.purpose, spent_at=now)
-        )
+        spent = insert(spent_tokens).values(token=token.number, purpose=token.purpose, spent_at=now)
+        try:
+            connection.execute(spent)
+        except IntegrityError as error:
+            # another process was faster between the question and the answer
+            raise SpentError from error
         return now
 
     @contextmanager
