@@ -72,7 +72,9 @@ def not_projected(indicator: Indicator) -> Outlook:
         )
     if indicator.feeder.levels or indicator.feeder.statistic in (PM2_5_MEAN, GOOD_DAY_RATIO):
         return Outlook(zh="不作预测：本年无监测数据", en="not projected: nothing monitored this year")
-    return Outlook(zh="不作预测：年度报送数", en="not projected: a figure returned once a year")
+    return Outlook(
+        zh="不作预测：台账或年度报送数", en="not projected: a register or a figure returned once a year"
+    )
 
 
 def with_outlooks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -114,6 +115,17 @@ def expected(record: Mapping[str, Any]) -> str:
     return f"{found[0]} ({found[1]}–{found[2]})" if all(found) else ""
 
 
+#: a projection as a reason tells it, in Chinese and English
+_PROJECTED = (re.compile(r"；年末预测 [^）]*）"), re.compile(r"; projected for the year's end [^)]*\)"))
+#: the English half of a budget, and the Chinese one
+_HALVES = (re.compile(r" / [^；]*"), re.compile(r"^[^；]*? / "))
+
+
+def _one_language(remaining: str, place: int) -> str:
+    """Return the half of a budget that is in the reader's language; the sections named after it stay."""
+    return _HALVES[place].sub("", remaining, count=1)
+
+
 def heading(key: str, language: str = "zh") -> str:
     """Return the heading of a column."""
     return HEADINGS.get(key, (key, key))[_LANGUAGE[language]]
@@ -164,8 +176,9 @@ def show_indicators(
         if record.get("denominator") is not None and record["denominator"] == record["denominator"]:
             of = f"{plain(record['numerator'])}/{plain(record['denominator'])}"
         reason = [
-            plain(record.get("remaining")),
-            plain(record.get("reason_zh" if place == 0 else "reason_en")),
+            _one_language(plain(record.get("remaining")), place),
+            # what stands in its own column is not told twice
+            _PROJECTED[place].sub("", plain(record.get("reason_zh" if place == 0 else "reason_en"))),
         ]
         table.add_row(
             plain(record["indicator"]),
