@@ -26,13 +26,16 @@ _PLACES = {"µg/m³": 2}
 def moved(composer: Composer, found: Evidence) -> None:
     """Write the chapter on what moved the indicators: months, stations, pollutants, items, sections."""
     composer.chapter("变化原因")
-    if not found.moved:
+    counted = {row["indicator"] for row in found.moved if not absent(row["amount"]) and row["amount"]}
+    # where everything is zero nothing moved
+    told = [row for row in found.moved if row["indicator"] in counted]
+    if not told:
         composer.say("没有可分解的变化：缺少可比年份的监测数据，或没有相应的贡献分析。")
         return
     names = {item.number: item for item in found.plan.indicator}
     kinds = {"station": "站点", "month": "月份", "pollutant": "污染物", "factor": "因子", "section": "断面"}
-    for wanted in dict.fromkeys(row["indicator"] for row in found.moved):
-        rows = [row for row in found.moved if row["indicator"] == wanted]
+    for wanted in dict.fromkeys(row["indicator"] for row in told):
+        rows = [row for row in told if row["indicator"] == wanted]
         composer.table(
             f"第 {wanted} 项 {names[wanted].name_zh}：{found.year} 年变化的构成",
             ("类别", "对象", "贡献", "单位", "占比（%）", "说明"),
@@ -85,7 +88,7 @@ def ahead(composer: Composer, found: Evidence) -> None:
         return
     composer.table(
         "年末预测（80 % 区间）与剩余空间",
-        ("序号", "指标", "单位", "年内值", "预测", "区间", "目标", "剩余空间"),
+        ("序号", "指标", "单位", f"{found.year} 年值", "预测", "区间", "目标", "剩余空间"),
         [
             cells(
                 number(str(row["indicator"])),
@@ -131,6 +134,11 @@ def gaps(composer: Composer, found: Evidence) -> None:
     )
 
 
+def _place(found: Evidence, row: Record) -> str:
+    """Return where a target stands; the plan itself is named once, below the table."""
+    return str(row["reference"]).replace(found.plan.document, "").strip() or "规划正文"
+
+
 def further(composer: Composer, found: Evidence) -> None:
     """Write the chapter on the targets in the text of the plan, and on its milestones."""
     composer.chapter("其他目标与任务节点")
@@ -145,7 +153,7 @@ def further(composer: Composer, found: Evidence) -> None:
                 number(shown(row["value"])),
                 status_cell(row["status"]),
                 row["reason_zh"] or NONE,
-                row["reference"] or NONE,
+                _place(found, row),
             )
             for row in found.further
             if row["kind"] == "secondary"
@@ -162,7 +170,7 @@ def further(composer: Composer, found: Evidence) -> None:
                 row["target"] or NONE,
                 status_cell(row["status"]),
                 row["reason_zh"] or NONE,
-                row["reference"] or NONE,
+                _place(found, row),
             )
             for row in found.further
             if row["kind"] == "milestone"
@@ -170,4 +178,6 @@ def further(composer: Composer, found: Evidence) -> None:
         (3, 1.5, 1.5, 3, 2.4),
         empty="规划没有任务节点",
     )
-    composer.note("任务节点与定性要求是否完成由责任部门提供证明，本系统只提示期限，不作推断。")
+    composer.note(
+        f"出处未写文件名的，均为 {found.plan.document}。任务节点与定性要求是否完成由责任部门提供证明，本系统只提示期限，不作推断。"
+    )

@@ -29,6 +29,9 @@ def water(composer: Composer, found: Evidence) -> None:
     classed = [row for row in mine if not absent(row["class"])]
     judged = [row for row in mine if not absent(row["attained"])]
     worst = [row for row in classed if int(row["class"]) == _WORSE_THAN_V]
+    if not classed:
+        composer.say(f"登记断面 {len(mine)} 个，{found.year} 年没有可评价的断面监测数据入库，没有类别。")
+        return
     composer.say(
         f"登记断面 {len(mine)} 个，{found.year} 年有类别的 {len(classed)} 个；有目标且已评价的 {len(judged)} 个，"
         f"达到目标的 {sum(bool(row['attained']) for row in judged)} 个；劣Ⅴ类 {len(worst)} 个"
