@@ -88,7 +88,14 @@ def explain_value(
     if as_html or out is not None:
         place = out or settings.home / "report" / "explain" / f"{_file_name(title)}.html"
         place.parent.mkdir(parents=True, exist_ok=True)
-        asked = shlex.join(["ecoplan", *sys.argv[1:]]) if Path(sys.argv[0]).stem == "ecoplan" else ""
+        options = {
+            "--parameter": parameter,
+            "--district": district,
+            "--indicator": indicator,
+            "--as-of": as_of,
+        }
+        told = [part for name, value in options.items() if value is not None for part in (name, str(value))]
+        asked = shlex.join(["ecoplan", "explain", *words, *told, *(["--all"] if everything else [])])
         write_whole(place, explain_html(records, title=title, known_at=known, command=asked).encode())
         # beside --json the page's place must not be part of the answer
         typer.echo(str(place), err=as_json)

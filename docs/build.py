@@ -1,17 +1,24 @@
-"""Write the reference pages that are data: parameters, reasons, expectations, standards, commands.
+"""Build the documentation site: the pages of docs/, and those made from code and data, as one static site.
 
-Run by `make docs`; the pages go to `docs/` under ECOPLAN_HOME (default var/), so that they are never
-out of date in the repository.
+Run by `make docs`. Parameters, reasons, expectations, standards, commands, layouts and the data dictionary are made
+from what the program itself uses, so that they cannot be out of date. The pages are staged under ECOPLAN_HOME
+(`docs-pages/`), the site goes to `docs/` there. Nothing is fetched: no fonts, no scripts from elsewhere.
 """  # noqa: INP001  # docs/ holds pages, it is no package
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer.main
+from mkdocs.commands.build import build as build_with_mkdocs
+from mkdocs.config import load_config
 from typer.testing import CliRunner
 
 from cli import app
@@ -21,6 +28,22 @@ from quality.suites import suite_for
 from sources.catalogue import LAYOUTS
 from vocabulary.parameters import parameters
 from vocabulary.reasons import reasons
+from warehouse.dictionary import Described, described_table, table_words, tables
+from warehouse.schema import SCHEMA_VERSION
+from warehouse.views import views
+
+ROOT = Path(__file__).resolve().parent.parent
+#: the page that is kept in the repository as well, for those who read there
+DICTIONARY = ROOT / "docs" / "reference" / "data-dictionary.md"
+#: sections of the site: what stands in them, in order
+_SECTIONS = {
+    "教程 Tutorial": ("tutorial.md", "adding-a-source.md"),
+    "操作指南 How-to": ("operations.md", "how-to/"),
+    "参考 Reference": ("reference/", "glossary.md"),
+    "说明 Explanation": ("architecture.md", "", "decisions/"),
+}
+_LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
+_FENCE = re.compile(r"(^```.*?^```)", re.MULTILINE | re.DOTALL)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -108,21 +131,139 @@ def command_page() -> str:
     return "".join(parts)
 
 
+def layout_page() -> str:
+    """Return every layout of exports that can be read."""
+    rows = []
+    for source, reader in LAYOUTS.items():
+        facts = reader.layout()
+        rows.append((source, facts.medium, facts.channel, facts.version, facts.clause, facts.sure))
+    head = ("source", "medium", "channel", "version", "described by", "sure")
+    return f"# Layouts 版式\n\n{table(head, rows)}"
+
+
+def dictionary_page() -> str:
+    """Return every table, view and column of the warehouse."""
+
+    def columns(found: Iterable[Described]) -> str:
+        rows = [
+            (f"`{item.name}`", item.type, "可空 null" if item.optional else "", item.zh, item.en)
+            for item in found
+        ]
+        return table(("column", "type", "", "含义", "meaning"), rows)
+
+    parts = [
+        "# Data dictionary 数据字典\n\n",
+        f"Schema version {SCHEMA_VERSION}. Made by `make docs` from the schema and `warehouse/data/dictionary.toml`; both engines have the\n",
+        "same tables and views. 监测时间为北京时间，`known_from`、`known_until` 与名称以 `_utc` 结尾的为 UTC。\n\n",
+        "The [views](#views-视图) are for everybody and stable; the [tables](#tables-数据表) are the program's own and change with its version.\n",
+        "\n## Views 视图\n",
+    ]
+    for view in views():
+        names = [(f"`{item.name}`", item.zh, item.en) for item in view.described()]
+        head = table(("column", "含义", "meaning"), names)
+        parts.append(f"\n### {view.name}\n\n{view.zh}。{view.en[0].upper()}{view.en[1:]}.\n\n{head}")
+    parts.append("\n## Tables 数据表\n")
+    for item in tables():
+        zh, en = table_words(item.name)
+        said = columns(described_table(item))
+        parts.append(f"\n### {item.name}\n\n{zh}。{en[0].upper()}{en[1:]}.\n\n{said}")
+    return "".join(parts)
+
+
 def build(folder: Path) -> list[Path]:
-    """Write every page into `folder` and return them."""
-    pages = {
-        "parameters.md": parameter_page(),
-        "reasons.md": reason_page(),
-        "expectations.md": expectation_page(),
-        "standards.md": standard_page(load_standards()),
-        "commands.md": command_page(),
+    """Write every page made from code and data into `folder` and return them."""
+    pages: dict[str, Callable[[], str]] = {
+        "parameters.md": parameter_page,
+        "reasons.md": reason_page,
+        "expectations.md": expectation_page,
+        "standards.md": lambda: standard_page(load_standards()),
+        "commands.md": command_page,
+        "layouts.md": layout_page,
+        "data-dictionary.md": dictionary_page,
     }
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in pages.items():
-        (folder / name).write_text(text, "utf-8")
+    for name, made in pages.items():
+        (folder / name).write_text(made(), "utf-8")
     return [folder / name for name in pages]
 
 
+def stage(folder: Path) -> list[Path]:
+    """Put every page of the site into `folder`, links between them set right, and return them.
+
+    A link to a file that is no page (a module, a data file) becomes the file's path in words.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    found = {page: page.relative_to(ROOT / "docs") for page in (ROOT / "docs").rglob("*.md")}
+    found |= {ROOT / "README.zh-CN.md": Path("index.md"), ROOT / "README.md": Path("readme.md")}
+    others = ("CHANGELOG.md", "CONTRIBUTING.md", "examples/README.md")
+    found |= {ROOT / name: Path(name.lower().replace("/", "-")) for name in others}
+    for page, place in found.items():
+        target = folder / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(_relinked(page, place, found), "utf-8")
+    build(folder / "reference")
+    return sorted(folder.rglob("*.md"))
+
+
+def _relinked(page: Path, place: Path, found: Mapping[Path, Path]) -> str:
+    """Return a page's text with its links as they are on the site; code stays as it is."""
+
+    def link(match: re.Match[str]) -> str:
+        text, target = match[1], match[2]
+        name, mark, fragment = target.partition("#")
+        if re.match(r"[a-z]+:", target) or not name:
+            return match[0]
+        file = (page.parent / name).resolve()
+        if file in found:
+            return f"[{text}]({os.path.relpath(found[file], place.parent)}{mark}{fragment})"
+        shown = f"`{file.relative_to(ROOT)}`" if file.is_relative_to(ROOT) else f"`{name}`"
+        return text if shown.strip("`") in text else f"{text}（{shown}）"
+
+    parts = _FENCE.split(page.read_text("utf-8"))
+    return "".join(part if part.startswith("```") else _LINK.sub(link, part) for part in parts)
+
+
+def navigation(folder: Path) -> list[dict[str, Any]]:
+    """Return the navigation: every staged page once, under the section it belongs to."""
+    pages = sorted(page.relative_to(folder).as_posix() for page in folder.rglob("*.md"))
+    left = [page for page in pages if page != "index.md"]
+    nav: list[dict[str, Any]] = [{"首页 Home": "index.md"}]
+    placed: dict[str, list[str]] = {title: [] for title in _SECTIONS}
+    # what is named goes first, what only stands at the top of docs/ is explanation
+    for title, starts in _SECTIONS.items():
+        for start in (start for start in starts if start):
+            mine = [
+                page for page in left if page == start or (start.endswith("/") and page.startswith(start))
+            ]
+            placed[title] += mine
+            left = [page for page in left if page not in mine]
+    last = list(_SECTIONS)[-1]
+    placed[last] = placed[last][:1] + left + placed[last][1:]
+    return [*nav, *[{title: mine} for title, mine in placed.items()]]
+
+
+def build_site(home: Path) -> Path:
+    """Stage the pages below `home`, build the site, and return its folder.
+
+    Raises
+    ------
+    mkdocs.exceptions.Abort
+        When a link leads nowhere or a page is in no section.
+    """
+    pages, site = home / "docs-pages", home / "docs"
+    stage(pages)
+    logging.getLogger("mkdocs").setLevel(logging.WARNING)
+    config = load_config(
+        str(ROOT / "mkdocs.yml"),
+        docs_dir=str(pages),
+        site_dir=str(site),
+        nav=navigation(pages),
+        strict=True,
+    )
+    build_with_mkdocs(config)
+    return site
+
+
 if __name__ == "__main__":
-    for page in build(Settings().home / "docs"):
-        typer.echo(page)
+    DICTIONARY.write_text(dictionary_page(), "utf-8")
+    typer.echo(build_site(Settings().home.resolve()) / "index.html")

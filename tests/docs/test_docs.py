@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from typer.testing import CliRunner
 from cli import app
 from indicators.registry import load_standards
 from sources.catalogue import LAYOUTS
-from vocabulary.district import load_district
 from vocabulary.parameters import parameters
 from vocabulary.reasons import reasons
 
@@ -169,6 +167,7 @@ def test_the_pages_made_from_data_hold_every_code_standard_and_command(tmp_path:
         ("reasons.md", reasons()),
         ("standards.md", [record["id"] for record in load_standards().records()]),
         ("expectations.md", LAYOUTS),
+        ("layouts.md", LAYOUTS),
         ("commands.md", [" ".join(path) for path in known_commands()]),
     ):
         assert all(
@@ -180,12 +179,6 @@ def test_the_pages_made_from_data_hold_every_code_standard_and_command(tmp_path:
 
 
 # the records: what the tables of docs/reference/records.md say and what the commands give
-
-_EXPORTS = {
-    "air": ("china_sites_20250610.csv", "china_sites_20250611.csv"),
-    "water/sections": ("山东省/茌新河示例断面/2025-07/茌新河示例断面.csv",),
-    "outlets": ("CPDA001/CPDA001_2026-03.csv", "CPDW001/CPDW001_2026-03.csv"),
-}
 
 #: heading in records.md -> the command and how to choose its records
 _COMMANDS: dict[str, tuple[list[str], str]] = {
@@ -244,29 +237,6 @@ def documented() -> dict[str, dict[str, str]]:
         elif match := re.match(r"^\| `(\w+)` \| ([^|]+?) \|", line):
             found[heading][match[1]] = match[2]
     return found
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Environment of a small warehouse: two days of air, a month of a section and of two outlets."""
-    folder = tmp_path_factory.mktemp("records")
-    district = folder / "districts" / "chiping"
-    shutil.copytree(ROOT / "districts" / "chiping", district)
-    for place, names in _EXPORTS.items():
-        for name in names:
-            copy = folder / "examples/exports/chiping" / place / name
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / "examples/exports/chiping" / place / name, copy)
-    for source in load_district(district).sources:
-        (folder / source.location).mkdir(parents=True, exist_ok=True)
-    environment = {
-        **_ENVIRONMENT,
-        "ECOPLAN_HOME": str(folder / "home"),
-        "ECOPLAN_DISTRICTS": str(folder / "districts"),
-    }
-    answer = CliRunner().invoke(app, ["nightly", "--plain"], env=environment)
-    assert answer.exit_code in (0, 1), answer.output
-    return environment
 
 
 def asked(home: dict[str, str], command: list[str], kind: str = "") -> list[dict[str, Any]]:
