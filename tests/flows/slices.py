@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,10 +111,23 @@ class Slice:
         }
 
 
-def empty_slice(root: Path) -> Slice:
-    """Both districts as they are, and no exports yet."""
+def only_rules(file: Path, kept: Collection[str]) -> None:
+    """Leave only these rules in an `alerts.toml`."""
+    head, *blocks = file.read_text("utf-8").split("[[rule]]")
+    last, mark, rest = blocks[-1].partition("[[channel]]")
+    blocks[-1] = last
+    chosen = [block for block in blocks if any(f'id = "{rule}"' in block for rule in kept)]
+    file.write_text(head + "".join(f"[[rule]]{block}" for block in chosen) + mark + rest, "utf-8")
+
+
+def empty_slice(root: Path, rules: Collection[str] = ("section-worse-than-v",)) -> Slice:
+    """Both districts as they are, and no exports yet.
+
+    Of the alert rules only the one about single readings: a slice is full of holes, of which others rightly speak.
+    """
     shutil.copytree(ROOT / "districts", root / "districts")
     for district in sorted((root / "districts").iterdir()):
+        only_rules(district / "alerts.toml", rules)
         for folder in FOLDERS.values():
             (root / "examples" / "exports" / district.name / folder).mkdir(parents=True)
     return Slice(root, root / "home")
