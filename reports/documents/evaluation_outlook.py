@@ -50,7 +50,7 @@ def moved(composer: Composer, found: Evidence) -> None:
                 )
                 for row in rows
             ],
-            (0.7, 1.9, 1, 0.8, 1.1, 4.6),
+            (0.95, 2.1, 1, 0.9, 1.2, 4.6),
             empty="没有可分解的变化",
         )
         _moved_months(composer, found, names[wanted], [row for row in rows if row["kind"] == "month"])
