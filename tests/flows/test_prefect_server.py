@@ -25,7 +25,7 @@ from tests.flows.prefect_server import (
 )
 from tests.flows.slices import Slice, empty_slice, messages, proof_of, rows, run_night, sure_hash, tiny_slice
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server"), pytest.mark.timeout(800)]
 
 RUN_DATE = "2026-03-26"
 #: 02:30 in Asia/Shanghai, the time of the nightly schedule
@@ -96,12 +96,12 @@ def served(server: Server, tmp_path_factory: pytest.TempPathFactory) -> ServedNi
             wait_for(
                 f"finished {name}",
                 lambda name=name: finished(server, tags={"all_": ["by-hand"]}, name={"like_": name}),
-                seconds=300,
+                seconds=450,
             )
             for name in ("nightly", "backfill")
         ]
         watch = {"tags": {"all_": ["by-hand"]}, "deployment_id": {"any_": [deployment_id(server, "watch")]}}
-        runs.append(wait_for("finished watch", lambda: finished(server, **watch), seconds=100))
+        runs.append(wait_for("finished watch", lambda: finished(server, **watch), seconds=200))
     return ServedNight(server, made, *runs, said)
 
 
