@@ -18,7 +18,12 @@ from benchmarks.realdata_load import count_cells, load
 from benchmarks.realdata_run import Outcome, evaluate, real_data, short_of, write
 
 # the first test to run pays for the load
-pytestmark = [pytest.mark.realdata, pytest.mark.xdist_group("realdata"), pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.realdata,
+    pytest.mark.thorough,
+    pytest.mark.xdist_group("realdata"),
+    pytest.mark.timeout(900),
+]
 
 #: keys that stand in realdata.json whatever was loaded
 STABLE = (
