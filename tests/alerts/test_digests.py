@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine, create_engine, select
-from sqlalchemy.pool import NullPool
 
 from alerts.dead_letters import dead_letters, retry_dead
 from alerts.links import Links
@@ -40,10 +40,13 @@ class Taker:
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     path = tmp_path_factory.mktemp("digests") / "warehouse.duckdb"
     open_engine(f"duckdb:///{path}").dispose()
-    return create_engine(f"duckdb:///{path}", poolclass=NullPool)
+    # the file stays open: opening it for each of many small transactions is most of their time
+    engine = create_engine(f"duckdb:///{path}")
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture
