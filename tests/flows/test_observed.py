@@ -22,13 +22,15 @@ from flows.run import Run, chosen_districts
 from tests.flows.slices import Slice, empty_slice, run_night, tiny_slice
 
 
-def samples(text: str) -> dict[tuple[str, ...], float]:
-    """Metric name and label values -> value; the parser refuses what Prometheus would."""
-    return {
-        (sample.name, *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
+class Exposed:
+    """Metrics as a scraper reads them; the parser refuses what Prometheus would."""
+
+    def __init__(self, text: str) -> None:
+        self.found = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+    def __call__(self, name: str, **labels: str) -> float:
+        (value,) = [item.value for item in self.found if (item.name, item.labels) == (name, labels)]
+        return float(value)
 
 
 @pytest.fixture(scope="module")
@@ -80,21 +82,28 @@ def test_spans_are_the_steps(night: Any) -> None:
 
 def test_the_textfile_of_a_run_says_cells_stages_freshness_and_the_outbox(night: Any) -> None:
     made, run, _, _ = night
-    found = samples(metrics_file(made.home).read_text("utf-8"))
-    (air, water) = run.summary.sources
+    found = Exposed(metrics_file(made.home).read_text("utf-8"))
+    air, water = run.summary.sources
     for report in (air, water):
         for name, count in report.counts.items():
-            assert found["ecoplan_cells", "chiping", report.source, name] == count
-            assert found["ecoplan_run_cells", "nightly", "chiping", report.source, name] == count
-    # five files by hand: the last reading is of 2026-03-25 20:00 in Shanghai, 12:00 UTC
-    assert found["ecoplan_latest_reading_timestamp_seconds", "chiping", "water-cnemc-api"] == 1774440000
-    assert 0 < found["ecoplan_coverage_ratio", "chiping", "air-quotsoft"] <= 1
-    assert found["ecoplan_run_exit_status", "nightly"] == run.summary.exit_status
+            facts = {"district": "chiping", "source": report.source, "outcome": name}
+            assert found("ecoplan_cells", **facts) == count
+            assert found("ecoplan_run_cells", kind="nightly", **facts) == count
+    # the last export is labelled 20:00, the end of four hours: the reading began at 16:00 in Shanghai, 08:00 UTC
+    of_water = {"district": "chiping", "source": "water-cnemc-api"}
+    assert found("ecoplan_latest_reading_timestamp_seconds", **of_water) == 1774425600
+    assert 0 < found("ecoplan_coverage_ratio", district="chiping", source="air-quotsoft") <= 1
+    assert found("ecoplan_run_exit_status", kind="nightly") == run.summary.exit_status
     for stage in ("load", "evaluate", "send", "report"):
-        assert found["ecoplan_run_stage_seconds", "nightly", stage] == run.summary.stages[stage]
-    sent = [value for key, value in found.items() if key[0] == "ecoplan_outbox_messages" and key[2] == "sent"]
+        took = found("ecoplan_run_stage_seconds", kind="nightly", stage=stage)
+        assert took == run.summary.stages[stage]
+    sent = [
+        item.value
+        for item in found.found
+        if item.name == "ecoplan_outbox_messages" and item.labels["state"] == "sent"
+    ]
     assert sum(sent) == run.summary.messages["sent"]
-    assert found["ecoplan_night_running",] == 1, "written before the last beat"
+    assert found("ecoplan_night_running") == 1, "written before the last beat"
 
 
 def test_structured_logs_are_asked_for_by_one_of_two_words() -> None:
