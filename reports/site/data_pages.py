@@ -207,7 +207,9 @@ def run_page(summary: Record, common: Record) -> bytes:
     )
 
 
-def documents_page(documents: Sequence[Record], files: Mapping[Any, Sequence[Record]], common: Record) -> bytes:
+def documents_page(
+    documents: Sequence[Record], files: Mapping[Any, Sequence[Record]], common: Record
+) -> bytes:
     """Return the list of documents, workbooks and the other pages beside the site."""
     return render(
         "site_documents.html",

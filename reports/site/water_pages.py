@@ -149,6 +149,7 @@ def section_page(
         charts_data=[_chart(item, section, data) for item in items if item["key"] in section["charts"]],
         map=site_map(marks_of(sites, data["sections"], depth=2, here=section["key"]), _MAP_WORDS),
         episodes=episodes,
+        last_day=max(section["calendar"], default=data["days"][-1]),
         standard=data["standard"],
         **common,
     )

@@ -237,6 +237,17 @@ def test_the_command_builds_it_again_and_somewhere_else(first_night, tmp_path):
     assert "写入 0 个文件" in again.stdout
 
 
+def test_a_district_without_data_has_pages_that_say_so(own):
+    district = replace(own.run.districts["gaoxin"], key="leer", name_zh="空区", name_en="empty")
+    done = own.build(own.run.districts | {"leer": district})
+    assert "leer/plan.html" in done.made
+    assert "没有" in own.text("leer/sections/GX-S1.html")
+    assert "没有排口小时数据" in own.text("leer/emissions.html")
+    back = own.build()
+    assert back.written.removed
+    assert all(path.startswith("leer/") for path in back.written.removed)
+
+
 def test_a_kept_part_that_is_damaged_is_gathered_again(own):
     place = own.home / "site" / "water-gaoxin.json"
     place.write_text("{", "utf-8")
