@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from flows.evaluate import AIR, registry_of
-from flows.explain_chain import Asked, Chain, said_number, unit_of, words_of
+from flows.explain_chain import Asked, Chain, said_number, unit_key, unit_of, words_of
 from flows.used_readings import divide
 from indicators.air_aqi import daily_aqi, wide_days
 from indicators.air_days import running_means
@@ -177,7 +177,8 @@ def _day_step(
 ) -> int:
     name = str(row["parameter"])
     zh, en = _STATISTIC.get(name, _DAILY_MEAN)
-    unit = unit_of(name.removesuffix("_mda8").removesuffix("_1h_max"))
+    pollutant = name.removesuffix("_mda8").removesuffix("_1h_max")
+    unit = unit_of(pollutant)
     figure = f"{said_number(row['value'], 6)} {unit}".strip() if pd.notna(row["value"]) else "—"
     invalid = ("", "") if row["valid"] else ("，数据不足，无效", ", not valid")
     out = int(row["left_out"]) if pd.notna(row["left_out"]) else 0
@@ -193,7 +194,7 @@ def _day_step(
         period="1d",
         at=row["day"].to_pydatetime(),
         value=row["value"],
-        unit=unit,
+        unit=unit_key(pollutant),
         limit=limit,
         standard=standard,
         clause=clause,

@@ -25,6 +25,7 @@ from flows.answers import known_at
 from flows.landed import with_landed
 from flows.used_readings import flags_in_words
 from indicators.registry import Standard
+from reports.site.render import unit
 from sources.landing import LandingZone
 from vocabulary.district import District
 from vocabulary.parameters import parameters
@@ -343,7 +344,13 @@ def words_of(parameter: str) -> tuple[str, str]:
     return (known.zh, known.en) if known else (parameter, parameter)
 
 
-def unit_of(parameter: str) -> str:
-    """Return a parameter's canonical unit, '' where it has none."""
+def unit_key(parameter: str) -> str:
+    """Return a parameter's canonical unit as the vocabulary writes it, '' where it is not known."""
     known = parameters().get(parameter)
-    return "" if known is None or known.unit == "1" else known.unit
+    return "" if known is None else known.unit
+
+
+def unit_of(parameter: str) -> str:
+    """Return a parameter's canonical unit as people write it, '' where it has none."""
+    known = parameters().get(parameter)
+    return "" if known is None else unit(known.unit)

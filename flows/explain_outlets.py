@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from flows.evaluate import registry_of
-from flows.explain_chain import Asked, Chain, said_number, unit_of, words_of
+from flows.explain_chain import Asked, Chain, said_number, unit_key, unit_of, words_of
 from flows.used_readings import divide
 from indicators.emission_days import judge_outlet_days
 from indicators.emission_hours import judge_outlet_hours
@@ -147,7 +147,7 @@ def _result(chain: Chain, site: str, record: dict[str, Any], at: Any, period: st
         period=period,
         at=pd.Timestamp(at).to_pydatetime(),
         value=record["value"],
-        unit=unit,
+        unit=unit_key(name),
         limit=limit,
         clause=record["clause"],
         used=record["verdict"] != "excluded",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from flows.evaluate import registry_of, section_dry, sections_frame
-from flows.explain_chain import Asked, Chain, said_number, unit_of, words_of
+from flows.explain_chain import Asked, Chain, said_number, unit_key, unit_of, words_of
 from flows.used_readings import Used, divide, single_samplings
 from indicators.registry import Registry, Standard
 from indicators.water_dry import NOT_MEASURED
@@ -192,7 +192,7 @@ def _items(
             parameter=name,
             at=record["start"],
             value=item["figure"],
-            unit=unit_of(name),
+            unit=unit_key(name),
             limit=_limits(rule),
             standard=water.label,
             clause=rule["clause"],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from flows.explain_pages import publish_explanations
 from flows.quality_pages import publish_quality
 from flows.revisions import publish_revisions
-from flows.run import Run
+from flows.run import Run, chosen_districts
 from flows.site import Built, build_site
 from flows.workbook import publish_workbooks
 from quality.data_docs import build_data_docs
@@ -18,6 +19,7 @@ def publish(run: Run) -> None:
         run.summary.places["修订 revisions"] = str(revisions)
     quality = publish_quality(run)
     publish_workbooks(run)
+    publish_explanations(run)
     site = publish_site(run)
     if run.settings.data_docs:
         docs = build_data_docs(run.settings.home / "data_docs", now=now_utc(), days=run.settings.quality_days)
@@ -34,6 +36,7 @@ def publish(run: Run) -> None:
 
 
 def publish_site(run: Run) -> Built:
-    """Build the site of the run's districts under `report/`; pages whose data did not change stay."""
+    """Build the site under `report/`: of every district, also where the run was of one; what did not change stays."""
+    districts = chosen_districts(run.settings, None)
     with run.warehouse.read() as connection:
-        return build_site(connection, run.settings.home, run.districts, run.summary.as_dict(), run.run_date)
+        return build_site(connection, run.settings.home, districts, run.summary.as_dict(), run.run_date)

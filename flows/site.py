@@ -22,6 +22,7 @@ from sqlalchemy import Connection, select
 from flows.answers import as_records
 from flows.answers_alerts import episodes_known
 from flows.documents import documents_index
+from flows.explain_pages import explained_links
 from flows.site_air import gather_air
 from flows.site_emissions import gather_emissions, key_of_emissions
 from flows.site_parts import (
@@ -151,9 +152,8 @@ def build_site(
     pages = _Pages(keys_of(target), _nav(gathered), names)
     episodes = _episodes(connection, districts, gathered)
     for item in gathered:
-        _district_pages(
-            pages, item, [episode for episode in episodes if episode["district"] == item.district.key]
-        )
+        mine = [episode for episode in episodes if episode["district"] == item.district.key]
+        _district_pages(pages, item, mine, home / "report")
     beside = others_files(home / "report") if (home / "report").is_dir() else []
     # the page of an earlier program has the name of ours
     beside = [path for path in beside if path not in {*_OWN, *pages.made, *pages.kept}]
@@ -255,7 +255,16 @@ def _nav(gathered: list[_Gathered]) -> list[Record]:
     return [*groups, {"name": "", "links": about}]
 
 
-def _district_pages(pages: _Pages, item: _Gathered, episodes: list[Record]) -> None:
+def _section_page(
+    item: _Gathered, section: Record, episodes: list[Record], links: list[Record], common: Record
+) -> bytes:
+    """Return a section's page; `links` are the explanations that the night published of it."""
+    months = item.span.months
+    told = common | {"explained": links}
+    return water_pages.section_page(item.facts, section, item.water, item.sites, episodes, months, told)
+
+
+def _district_pages(pages: _Pages, item: _Gathered, episodes: list[Record], report: Path) -> None:
     key, months = item.district.key, item.span.months
     pages.add(
         f"{key}/plan.html",
@@ -273,8 +282,9 @@ def _district_pages(pages: _Pages, item: _Gathered, episodes: list[Record]) -> N
     placed = digest(around)
     for section in item.water["sections"]:
         mine = [episode for episode in episodes if episode["subject"] == section["key"]]
-        make = partial(water_pages.section_page, item.facts, section, item.water, item.sites, mine, months)
-        pages.add(f"{key}/sections/{section['key']}.html", ["section", placed, section, mine], make)
+        links = explained_links(report, key, section["key"])
+        make = partial(_section_page, item, section, mine, links)
+        pages.add(f"{key}/sections/{section['key']}.html", ["section", placed, section, mine, links], make)
     if item.air["stations"] or item.air["days"]:
         pages.add(
             f"{key}/air.html",

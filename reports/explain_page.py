@@ -9,11 +9,12 @@ from typing import Any
 from jinja2 import Environment
 
 from reports.explain_tree import as_tree
+from reports.site.render import unit
 from reports.terminal import plain
 
 
 def explain_html(
-    records: Sequence[Mapping[str, Any]], *, title: str, known_at: str, command: str = ""
+    records: Sequence[Mapping[str, Any]], *, title: str, known_at: str, command: str = "", key: str = ""
 ) -> str:
     """Return the page of a chain.
 
@@ -27,8 +28,10 @@ def explain_html(
         The time for which it holds, Asia/Shanghai.
     command
         How to ask the same on the command line.
+    key
+        What the page rests on, kept within it: SHA-256 in hex.
     """
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["plain"] = plain
+    environment.filters |= {"plain": plain, "unit": unit}
     template = environment.from_string(files("reports").joinpath("templates/explain.html").read_text("utf-8"))
-    return template.render(nodes=as_tree(records), title=title, known_at=known_at, command=command)
+    return template.render(nodes=as_tree(records), title=title, known_at=known_at, command=command, key=key)

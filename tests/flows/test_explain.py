@@ -157,7 +157,7 @@ def test_an_outlets_hour(connection: Connection, settings: Settings) -> None:
     rule = next(record for record in records if record["parent"] == worst["id"] and record["kind"] == "rule")
     # districts/chiping/permit_limits.csv
     assert (rule["limit"], rule["clause"], rule["standard"]) == (
-        "50 mg/m3",
+        "50 mg/m³",
         "排污许可证 表4",
         "示例排污许可证 CP-001",
     )
