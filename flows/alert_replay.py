@@ -112,7 +112,7 @@ def _counted(district: str, rule: Rule, told: pd.DataFrame) -> list[dict[str, An
     empty = {"firing": 0, "resolved": 0, "reminders": 0, "escalations": 0, "messages": 0, "held": 0}
     if told.empty:
         return [{"district": district, "rule": rule.id, "week": None, **empty}]
-    week = told["at"].dt.normalize() - pd.to_timedelta(told["at"].dt.weekday, unit="D")
+    week = told["at"].dt.normalize() - pd.to_timedelta(told["at"].dt.day_of_week, unit="D")
     sent = told[~told["held"]]
     counts = (
         pd.crosstab(week[sent.index], sent["step"])
