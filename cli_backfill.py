@@ -64,7 +64,12 @@ def backfill(
         else:
             console.print("没有缺失，无事可做 / nothing is missing, nothing to do", markup=False)
         raise typer.Exit(DONE)
-    chosen: dict[str, Any] = {"source": source, "only_missing": only_missing, "notify": notify, "dry_run": dry_run}
+    chosen: dict[str, Any] = {
+        "source": source,
+        "only_missing": only_missing,
+        "notify": notify,
+        "dry_run": dry_run,
+    }
     try:
         with _shown(console) as (tell, on_progress):
             if plain or dry_run:
