@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flows.heartbeat import PING, heartbeat_file, read_beat
-from flows.run import DONE, FAILED
+from flows.run import FAILED
 from tests.flows.slices import Slice, empty_slice, run_night
 
 
@@ -99,7 +99,7 @@ def test_an_address_that_fails_is_said_without_its_secret_and_stops_nothing(
         given = {"refused": "http://127.0.0.1:9/secret-1", "no address": "secret-1"}.get(trouble, address)
         monkeypatch.setenv(PING, given)
         _, status = run_night(made, tell=told.append)
-    assert status == DONE
+    assert status != FAILED, "what it finds is another matter"
     said = [line for line in told if PING in line]
     assert len(said) == 2, "the start and the end"
     assert "secret-1" not in "".join(told)
