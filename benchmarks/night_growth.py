@@ -136,11 +136,11 @@ def _evaluate(run: Run, parts: dict[str, float]) -> None:
         done = evaluate_district(connection, run, district)
         parts["evaluate"] = _clock(run) - begun
         begun = _clock(run)
-        record_alerts(connection, run, district, done, silent=False)
-        parts["alert"] = _clock(run) - begun
-        begun = _clock(run)
         record_indicators(connection, run, district, done)
         parts["indicators"] = _clock(run) - begun
+        begun = _clock(run)
+        record_alerts(connection, run, district, done, silent=False)
+        parts["alert"] = _clock(run) - begun
 
 
 def history(settings: Settings, months: int) -> None:
