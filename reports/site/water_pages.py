@@ -14,6 +14,10 @@ from vocabulary.parameters import parameters
 Record = Mapping[str, Any]
 
 _MAP_WORDS = ("点位图", "map of the sites")
+#: sites on the map of a section
+_NEAR = 40
+#: square of how much shorter a degree of longitude is, at 36 degrees north
+_SHORTER = 0.65
 _LEVEL = {
     "国控": ("国控", "national"),
     "省控": ("省控", "provincial"),
@@ -147,12 +151,26 @@ def section_page(
             year | {"factors": factors(year["worst"], year["multiples"])} for year in section["years"][::-1]
         ],
         charts_data=[_chart(item, section, data) for item in items if item["key"] in section["charts"]],
-        map=site_map(marks_of(sites, data["sections"], depth=2, here=section["key"]), _MAP_WORDS),
+        map=site_map(_around(section, sites, data["sections"]), _MAP_WORDS),
         episodes=episodes,
         last_day=max(section["calendar"], default=data["days"][-1]),
         standard=data["standard"],
         **common,
     )
+
+
+def _around(section: Record, sites: Sequence[Record], sections: Sequence[Record]) -> list[Mark]:
+    """Return the marks of a section and the sites nearest to it; none where it has no position."""
+    lon, lat = section["lon"], section["lat"]
+    if lon is None or lat is None:
+        return []
+    placed = [site for site in sites if site["lon"] is not None and site["lat"] is not None]
+    # a degree of longitude is shorter than one of latitude; for an order of nearness that is near enough
+    placed.sort(key=lambda site: (site["lon"] - lon) ** 2 * _SHORTER + (site["lat"] - lat) ** 2)
+    near = placed[:_NEAR]
+    keys = {site["key"] for site in near}
+    known = [other for other in sections if other["key"] in keys]
+    return marks_of(near, known, depth=2, here=section["key"])
 
 
 def factors(worst: str, multiples: str) -> list[tuple[str, str, str]]:
