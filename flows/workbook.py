@@ -307,7 +307,9 @@ def workbook_key(connection: Connection, district: District, year: int, run_date
 
 
 def publish_workbooks(run: Run) -> dict[str, Path]:
-    """Write the workbook of each district's latest year and the one before under `report/workbook/`, where it changed.
+    """Write the workbook of each district's latest year under `report/workbook/`, where it changed.
+
+    Workbooks of other years that somebody made there (`ecoplan workbook --year`) are kept up to date as well.
 
     Returns
     -------
@@ -319,9 +321,8 @@ def publish_workbooks(run: Run) -> dict[str, Path]:
     places: dict[str, Path] = {}
     with run.warehouse.read() as connection:
         for district in run.districts.values():
-            newest = latest_year(connection, district)
-            known = years_with_data(connection, district.key)
-            for year in sorted({newest, newest - 1} & known):
+            made = {int(place.stem[-4:]) for place in folder.glob(f"{district.key}-[12][0-9][0-9][0-9].xlsx")}
+            for year in sorted({latest_year(connection, district), *made}):
                 place = folder / f"{district.key}-{year}.xlsx"
                 key = workbook_key(connection, district, year, run.run_date)
                 if key_of(place) != key:

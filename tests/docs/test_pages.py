@@ -17,7 +17,7 @@ from warehouse.engine import Warehouse
 
 ROOT = Path(__file__).resolve().parents[2]
 #: pages whose console, sql and python blocks are run as they stand
-_RUN = ("docs/tutorial.md", "docs/how-to/sql.md")
+_RUN = ("docs/tutorial.md", "docs/how-to/explain.md", "docs/how-to/sql.md")
 
 
 def blocks(page: str, kind: str) -> list[str]:
