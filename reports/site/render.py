@@ -81,12 +81,13 @@ def when(text: object) -> str:
 
 @cache
 def look() -> str:
-    """Return a hash of templates and styles: pages made with another look are made anew."""
-    names = sorted(
-        item.name for item in files(_ROOM).joinpath("templates").iterdir() if item.name.startswith("site_")
-    )
-    texts = [_template(name) or "" for name in names]
-    return hashlib.sha256("\0".join([*names, *texts]).encode()).hexdigest()
+    """Return a hash of templates and of the code that fills them: pages made by another program are made anew."""
+    room = files(_ROOM)
+    made_of = [item for item in room.joinpath("templates").iterdir() if item.name.startswith("site_")]
+    made_of += [item for item in room.joinpath("site").iterdir() if item.name.endswith((".py", ".toml"))]
+    made_of += [room.joinpath(name) for name in ("overview.py", "revisions.py", "terminal.py")]
+    texts = {item.name: item.read_text("utf-8") for item in made_of}
+    return hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
 
 
 def render(template: str, *, depth: int = 0, **context: Any) -> bytes:
