@@ -42,6 +42,7 @@ from alerts.rules import AlertRulesError
 from flows import answers, answers_air, answers_emissions
 from flows.explain import ExplainError
 from flows.gather import OneOffError, files_of
+from flows.logs import LogWordError
 from flows.night import load_files, night
 from flows.proof import prove
 from flows.run import DONE, FAILED, FINDINGS, REFUSED, USAGE, Run, UnknownDistrictError, chosen_districts
@@ -101,6 +102,7 @@ _USAGE_ERRORS = (
     AppealError,
     NoStandardError,
     StandardFileError,
+    LogWordError,
 )
 
 

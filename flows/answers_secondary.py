@@ -19,6 +19,7 @@ from vocabulary.clock import now_utc, wall_time
 from vocabulary.district import District
 from vocabulary.parameters import parameters
 from vocabulary.plan import Milestone, Plan, Secondary
+from vocabulary.rounding import round_half_even
 from warehouse.recall import recall_readings
 
 KEYS = (
@@ -168,9 +169,11 @@ def _dustfall(asked: _Asked, item: Secondary) -> _Found:
             None, f"降尘量单位无法换算为“{item.unit}”", f"dustfall is not convertible to {item.unit!r}"
         )
     beyond = months[months > item.value] if item.value is not None else months[:0]
-    named = "、".join(f"{month}月 {plain(round(amount, 2))}" for month, amount in beyond.items())
+    named = "、".join(
+        f"{month}月 {plain(float(round_half_even(amount, 2)))}" for month, amount in beyond.items()
+    )
     return _Found(
-        round(value, _PLACES),
+        float(round_half_even(value, _PLACES)),
         f"{len(months)} 个月平均" + (f"；超出的月份 {named}" if named else "；各月均未超出"),
         f"mean of {len(months)} months; {len(beyond)} of them beyond the target",
     )
@@ -202,7 +205,7 @@ def _returned(key: str, unit: str, returned: pd.DataFrame) -> _Found:
         return _Found(None, f"报表单位无法换算为“{unit}”", f"not convertible to {unit!r}")
     document = said(str(last["provider_flag"]), "依据")
     return _Found(
-        round(value, _PLACES),
+        float(round_half_even(value, _PLACES)),
         "统计报表" + (f"；依据 {document}" if document else "；未注明依据"),
         "returned" + (f"; evidence: {document}" if document else "; without evidence"),
     )

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from alerts.channels import Channel, build_channels
 from alerts.outgoing import ChannelError, Outgoing
 from alerts.rules import AlertRulesError, load_alerts
+from flows.block_secrets import MachineSecrets
 from flows.heartbeat import Beat, HeartbeatError, read_beat
 from flows.run import DONE, FAILED, FINDINGS, write_whole
 from flows.settings import Settings
@@ -256,9 +257,10 @@ def _channels(settings: Settings, stream: IO[str] | None) -> dict[str, Channel]:
     """Return the channels of all districts; one that several districts share is told once."""
     made: dict[str, Channel] = {}
     seen: dict[str, str] = {}
+    secrets = MachineSecrets()
     for district in load_districts(settings.districts).values():
         alerts = load_alerts(Path(district.folder) / "alerts.toml")
-        for key, channel in build_channels(alerts, settings.home, stream=stream).items():
+        for key, channel in build_channels(alerts, settings.home, stream=stream, environ=secrets).items():
             what = channel.settings.model_dump_json()
             if what not in seen:
                 name = key if key not in made else f"{district.key}/{key}"

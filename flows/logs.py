@@ -41,17 +41,21 @@ class _WithContext(logging.Filter):
         return True
 
 
+class LogWordError(ValueError):
+    """`ECOPLAN_LOG` holds a word that is not known."""
+
+
 def wants_json(environ: Mapping[str, str] | None = None) -> bool:
     """Tell whether structured logs are asked for.
 
     Raises
     ------
-    ValueError
+    LogWordError
         For another word than `json` or `plain`.
     """
     word = (os.environ if environ is None else environ).get(VARIABLE, "plain").strip().lower() or "plain"
     if word not in {"json", "plain"}:
-        raise ValueError(f"{VARIABLE}: {word!r}，应为 json 或 plain / expected json or plain")
+        raise LogWordError(f"{VARIABLE}: {word!r}，应为 json 或 plain / expected json or plain")
     return word == "json"
 
 

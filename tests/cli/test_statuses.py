@@ -70,6 +70,10 @@ def test_a_wrong_command_line_is_told_in_one_line(
     assert tree(small.home) == before
 
 
+def test_a_wrong_word_for_the_log_is_told_in_one_line(ecoplan: Ecoplan, small: Slice) -> None:
+    refused(ecoplan(small, "nightly", "--plain", ECOPLAN_LOG="yaml"), 2, "ECOPLAN_LOG", "json")
+
+
 def test_a_folder_without_files_is_nothing_to_load(ecoplan: Ecoplan, small: Slice, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     said = ecoplan(small, "load", str(tmp_path / "empty"), *HERE, "--source", "air-quotsoft")
