@@ -215,7 +215,7 @@ def publish_again(
     summary = Summary(**{name: value for name, value in said.items() if name in known})
     warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait)
     run = Run(settings, warehouse, chosen, date.fromisoformat(summary.run_date), summary, tell=tell)
-    publish(run)
+    publish(run, site=True)
     return run
 
 

@@ -12,22 +12,27 @@ from quality.data_docs import build_data_docs
 from vocabulary.clock import now_utc
 
 
-def publish(run: Run) -> None:
-    """Write the pages of judged quality and of revisions and the workbooks, then the site around them; note where everything lies."""
+def publish(run: Run, *, site: bool | None = None) -> None:
+    """Write the pages of judged quality and of revisions and the workbooks, then the site around them; note where everything lies.
+
+    Without `site` (by default the setting of that name) workbooks, explanations and the site are left to `ecoplan report`.
+    """
     home = run.settings.home
     if (revisions := publish_revisions(run)) is not None:
         run.summary.places["修订 revisions"] = str(revisions)
     quality = publish_quality(run)
-    publish_workbooks(run)
-    publish_explanations(run)
-    site = publish_site(run)
+    if run.settings.site if site is None else site:
+        publish_workbooks(run)
+        publish_explanations(run)
+        run.summary.places |= {
+            "报告 report": str(publish_site(run).index),
+            "工作簿 workbooks": str(home / "report" / "workbook"),
+        }
     if run.settings.data_docs:
         docs = build_data_docs(run.settings.home / "data_docs", now=now_utc(), days=run.settings.quality_days)
         if docs is not None:
             run.summary.places["Data Docs"] = str(docs)
     run.summary.places |= {
-        "报告 report": str(site.index),
-        "工作簿 workbooks": str(home / "report" / "workbook"),
         "消息 messages": str(home / "messages"),
         "原始文件 landing": str(run.landing),
         "质控结果 quality": str(quality),

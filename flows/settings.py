@@ -56,6 +56,10 @@ class Settings(BaseSettings):
     keep_runs_days: int = Field(
         default=400, ge=1, description="days for which summaries and flow runs are kept"
     )
+    site: bool = Field(
+        default=True,
+        description="whether every run makes site, workbooks and explanations; else `ecoplan report` does",
+    )
     pull_timeout: float = Field(default=30.0, description="seconds for one HTTP answer")
 
     def warehouse_url(self) -> str:

@@ -64,7 +64,8 @@ def test_reasons_are_counted_by_source_and_week(ecoplan: Ecoplan, made: Slice) -
     (negative,) = [record for record in counted if record["code"] == "negative"]
     # 2025-05-06 is the Tuesday of the nineteenth week of its year
     assert (negative["source"], negative["week"], negative["cells"]) == ("air-quotsoft", "2025-W19", 1)
-    page = (made.home / "report" / "index.html").read_text("utf-8")
+    assert ecoplan(made, "report").status == 0
+    page = (made.home / "report" / "quality.html").read_text("utf-8")
     assert "2025-W19" in page
     assert "negative" in page
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -172,7 +173,7 @@ def test_a_night_ends_with_its_status(ecoplan: Ecoplan, tmp_path: Path) -> None:
 
 
 def test_a_night_says_what_it_did_and_where_everything_lies(ecoplan: Ecoplan, tmp_path: Path) -> None:
-    made = tiny_slice(tmp_path)
+    made = replace(tiny_slice(tmp_path), site=True)
     said = ecoplan(made, "nightly", "--plain")
     assert (said.status, said.err) == (1, ""), "an open episode asks for a person"
     for words in ("规划指标 chiping", "预警事件", "逐份收支", "茌新河示例断面", str(made.home / "report")):

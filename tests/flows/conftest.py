@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -51,7 +51,7 @@ class Night:
 @pytest.fixture(scope="session")
 def first_night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     """Both districts with what is planted, loaded once a worker; tests only read it."""
-    made = empty_slice(tmp_path_factory.mktemp("planted"))
+    made = replace(empty_slice(tmp_path_factory.mktemp("planted")), site=True)
     made.take("chiping", *_CHIPING)
     made.take("gaoxin", *_GAOXIN)
     run, status = run_night(made)

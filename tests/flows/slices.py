@@ -62,6 +62,8 @@ class Slice:
 
     root: Path
     home: Path
+    #: whether its nights make the site and the workbooks, which most tests do not look at
+    site: bool = False
 
     def take(self, district: str, *patterns: str) -> list[Path]:
         """Copy example exports into the slice; return where they are now, by name."""
@@ -101,13 +103,19 @@ class Slice:
             (district / "sources.toml").write_text("\n".join(entries), encoding="utf-8")
 
     def settings(self, home: Path | None = None, **given: Any) -> Settings:
-        facts = {"home": home or self.home, "districts": self.root / "districts", "lock_wait": 5.0}
+        facts = {
+            "home": home or self.home,
+            "districts": self.root / "districts",
+            "lock_wait": 5.0,
+            "site": self.site,
+        }
         return Settings(**(facts | given))
 
     def environment(self, home: Path | None = None) -> dict[str, str]:
         return {
             "ECOPLAN_HOME": str(home or self.home),
             "ECOPLAN_DISTRICTS": str(self.root / "districts"),
+            "ECOPLAN_SITE": str(self.site).lower(),
         }
 
 
