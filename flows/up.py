@@ -111,21 +111,17 @@ def run_up(machine: Machine, tell: Callable[[str], None], *, folder: Path = ROOT
             time.sleep(_LOOK_SECONDS)
 
 
-class _Told(BaseException):
-    """SIGTERM came."""
-
-
 @contextmanager
 def _by_signal() -> Iterator[None]:
     """Let SIGTERM and Ctrl-C end the block, quietly."""
 
     def leave(_number: int, _frame: FrameType | None) -> None:
-        raise _Told
+        raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, leave)
     try:
         yield
-    except (_Told, KeyboardInterrupt):
+    except KeyboardInterrupt:
         return
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -133,10 +133,12 @@ def _apart(statements: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
 
 def _count_again(connection: Connection, rows: pd.DataFrame, inserts: pd.DataFrame) -> None:
     """Put the counts of the deliveries right: what a key had been told before is unchanged now."""
-    change = pd.crosstab(inserts["delivery_id"], inserts["kind"]).sub(
-        pd.crosstab(rows["delivery_id"], rows["kind"]), fill_value=0
+    # each side has both kinds before they are subtracted: a place that neither side has would be no number
+    gained, lost = (
+        pd.crosstab(side["delivery_id"], side["kind"]).reindex(columns=["new", "revised"], fill_value=0)
+        for side in (inserts, rows)
     )
-    change = change.reindex(columns=["new", "revised"], fill_value=0).astype("int64")
+    change = gained.sub(lost, fill_value=0).astype("int64")
     change = change[(change != 0).any(axis="columns")]
     if change.empty:
         return

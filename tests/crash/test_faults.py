@@ -75,7 +75,7 @@ def failing(number: int, code: int, real: Callable[[int], None]) -> Callable[[in
 
 
 @pytest.mark.parametrize(
-    ("share", "code"), [(0.0, errno.ENOSPC), (0.4, errno.EIO), (0.8, errno.ENOSPC), (1.0, errno.EIO)]
+    ("share", "code"), [(0.0, errno.ENOSPC), (0.4, errno.EIO), (0.8, errno.ENOSPC), (0.9, errno.EIO)]
 )
 def test_a_disk_that_takes_no_more_loses_nothing(
     half: Half,

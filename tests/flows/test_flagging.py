@@ -79,7 +79,11 @@ def test_suspect_leaves_nothing_out(history: History) -> None:
 
 def test_a_flag_never_hides_what_is_worse_than_v_and_the_alert_says_it(history: History) -> None:
     history.night(stuck(3.0, BAD_RUN))
-    (episode,) = history.rows(select(episodes.c.state, episodes.c.since, episodes.c.evidence))
+    (episode,) = history.rows(
+        select(episodes.c.state, episodes.c.since, episodes.c.evidence).where(
+            episodes.c.rule == "section-worse-than-v"
+        )
+    )
     assert (episode["state"], pd.Timestamp(episode["since"])) == ("firing", pd.Timestamp(T0))
     evidence = json.loads(episode["evidence"])
     assert evidence["n_readings"] == 12 + BAD_RUN + 12
@@ -95,7 +99,7 @@ def test_a_flag_never_hides_what_is_worse_than_v_and_the_alert_says_it(history: 
 def test_an_alert_on_a_stuck_value_names_the_flag_in_evidence_and_message(history: History) -> None:
     history.run_date = T0.date()
     history.night(stuck(3.0, BAD_RUN, before=0, after=0))
-    (episode,) = history.rows(select(episodes.c.evidence))
+    (episode,) = history.rows(select(episodes.c.evidence).where(episodes.c.rule == "section-worse-than-v"))
     readings = json.loads(episode["evidence"])["readings"]
     assert {reading["flags"] for reading in readings} == {"flat_line=4"}
     bodies = [row["body"] for row in history.rows(select(outbox.c.body))]

@@ -46,7 +46,8 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Slice, Run, list[di
 
     handler, progress = logs.json_handler(stream), logging.getLogger("ecoplan.progress")
     progress.addHandler(handler)
-    level, progress.level = progress.level, logging.INFO
+    level = progress.level
+    progress.setLevel(logging.INFO)
     try:
         run, _ = run_night(made, do=telemetry.around(plain, provider.get_tracer("test")))
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
@@ -46,6 +46,8 @@ def hash_of(connection: Connection) -> str:
 
 @settings(max_examples=8, deadline=None)
 @given(made=deliveries_made)
+# a delivery that only gains and one that only loses, of different kinds
+@example(made=[(False, [(0, 2.0), (4, 2.0)]), (True, [(4, 2.0)]), (True, [(0, 1.0)])])
 def test_a_name_learned_later_ends_where_one_known_at_once_does(tmp_path_factory: Any, made: Made) -> None:
     warehouse = shared(tmp_path_factory)
     with warehouse.read() as connection:
