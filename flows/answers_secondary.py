@@ -169,11 +169,9 @@ def _dustfall(asked: _Asked, item: Secondary) -> _Found:
             None, f"降尘量单位无法换算为“{item.unit}”", f"dustfall is not convertible to {item.unit!r}"
         )
     beyond = months[months > item.value] if item.value is not None else months[:0]
-    named = "、".join(
-        f"{month}月 {plain(float(round_half_even(amount, 2)))}" for month, amount in beyond.items()
-    )
+    named = "、".join(f"{month}月 {plain(_rounded(amount, 2))}" for month, amount in beyond.items())
     return _Found(
-        float(round_half_even(value, _PLACES)),
+        _rounded(value, _PLACES),
         f"{len(months)} 个月平均" + (f"；超出的月份 {named}" if named else "；各月均未超出"),
         f"mean of {len(months)} months; {len(beyond)} of them beyond the target",
     )
@@ -205,10 +203,14 @@ def _returned(key: str, unit: str, returned: pd.DataFrame) -> _Found:
         return _Found(None, f"报表单位无法换算为“{unit}”", f"not convertible to {unit!r}")
     document = said(str(last["provider_flag"]), "依据")
     return _Found(
-        float(round_half_even(value, _PLACES)),
+        _rounded(value, _PLACES),
         "统计报表" + (f"；依据 {document}" if document else "；未注明依据"),
         "returned" + (f"; evidence: {document}" if document else "; without evidence"),
     )
+
+
+def _rounded(value: float, places: int) -> float:
+    return float(round_half_even([value], places)[0])
 
 
 def _milestone(
