@@ -7,6 +7,7 @@ many rows fail. An expectation that raises is an error here, never a pass.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ import pandas as pd
 from quality.suites import RowExpectation
 from vocabulary.reasons import reasons
 
+#: the library parses every ``$PARAMETER`` with one parser for the whole process, whose state two threads spoil
+_ONE_AT_A_TIME = threading.Lock()
 _LISTS = frozenset({"unexpected_list", "unexpected_index_list", "partial_unexpected_index_list"})
 
 
@@ -120,6 +123,8 @@ def run(
 ) -> list[Outcome]:
     """Judge every row of a frame in one run of Great Expectations.
 
+    Threads may call it side by side; the library itself is entered by one at a time.
+
     Parameters
     ----------
     frame
@@ -145,18 +150,8 @@ def run(
     """
     gx = library()
     try:
-        context = _context(gx)
-        asset = context.data_sources.add_pandas("readings").add_dataframe_asset("readings")
-        batch = asset.add_batch_definition_whole_dataframe("batch").get_batch(
-            batch_parameters={"dataframe": frame}
-        )
-        suite = gx.ExpectationSuite(
-            "readings", expectations=[_built(gx, expectation) for expectation in expectations]
-        )
-        result_format: dict[str, Any] = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
-        if id_column is not None:
-            result_format["unexpected_index_column_names"] = [id_column]
-        validation = batch.validate(suite, result_format=result_format, expectation_parameters=dict(terms))
+        with _ONE_AT_A_TIME:
+            validation = _validation(gx, frame, expectations, terms, id_column)
     except gx.exceptions.GreatExpectationsError as error:
         raise JudgementError(f"Great Expectations: {error}") from error
     by_order = {result.expectation_config.meta["order"]: result for result in validation.results}
@@ -167,3 +162,25 @@ def run(
     if keep is not None:
         keep(_document(validation))
     return outcomes
+
+
+def _validation(
+    gx: Any,
+    frame: pd.DataFrame,
+    expectations: Sequence[RowExpectation],
+    terms: Mapping[str, Any],
+    id_column: str | None,
+) -> Any:
+    """Return what the library says of a frame, with the rows that fail."""
+    context = _context(gx)
+    asset = context.data_sources.add_pandas("readings").add_dataframe_asset("readings")
+    batch = asset.add_batch_definition_whole_dataframe("batch").get_batch(
+        batch_parameters={"dataframe": frame}
+    )
+    suite = gx.ExpectationSuite(
+        "readings", expectations=[_built(gx, expectation) for expectation in expectations]
+    )
+    result_format: dict[str, Any] = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
+    if id_column is not None:
+        result_format["unexpected_index_column_names"] = [id_column]
+    return batch.validate(suite, result_format=result_format, expectation_parameters=dict(terms))

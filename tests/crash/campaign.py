@@ -149,8 +149,7 @@ def undisturbed(stores: Stores, base: Place, flow: str) -> Whole:
 
 
 def errors(place: Place) -> str:
-    file = place.home.with_suffix(".error")
-    return file.read_text("utf-8") if file.exists() else ""
+    return place.errors.read_text("utf-8") if place.errors.exists() else ""
 
 
 def kill_once(place: Place, flow: str, whole: Whole, chance: random.Random, tally: Tally) -> str:

@@ -23,7 +23,7 @@ from sqlalchemy import Engine, event, text
 
 from flows import units
 from flows.ingest import settle
-from flows.night import fill_back, night
+from flows.night import failure_of, fill_back, night
 from flows.proof import prove
 from flows.settings import Settings
 from vocabulary.district import load_districts
@@ -122,15 +122,25 @@ class Place:
     def settings(self) -> Settings:
         return Settings(home=self.home, districts=self.districts, warehouse=self.url, lock_wait=30.0)
 
+    @property
+    def errors(self) -> Path:
+        """Where a child says what went wrong."""
+        return self.home.with_suffix(".error")
 
-def walk(flow: str, settings: Settings, watched: Watched) -> int:
-    """Walk the way of one flow and return the exit status."""
+
+def walk(flow: str, place: Place, watched: Watched) -> int:
+    """Walk the way of one flow and return the exit status; what failed in it ends in the place's file of errors."""
     watched.at("open")
+    settings = place.settings()
     if flow == "nightly":
-        return night(settings, do=watched.do)[1]
-    # in the child only: a backfill loads its units itself, not through `do`
-    units.settle = watched.settle
-    return fill_back(settings, first=FIRST, last=LAST, notify=True, do=watched.do)[1]
+        run, status = night(settings, do=watched.do)
+    else:
+        # in the child only: a backfill loads its units itself, not through `do`
+        units.settle = watched.settle
+        run, status = fill_back(settings, first=FIRST, last=LAST, notify=True, do=watched.do)
+    if failure := failure_of(run):
+        place.errors.write_text(failure, "utf-8")
+    return status
 
 
 def fork(work: Callable[[], int], errors: Path) -> int:
@@ -154,10 +164,10 @@ def run_and_die(place: Place, flow: str, watched: Watched, die_at: int | None = 
     def work() -> int:
         watched.die_at = die_at
         watched.listen()
-        return walk(flow, place.settings(), watched)
+        return walk(flow, place, watched)
 
     watched.at("start")
-    return fork(work, place.home.with_suffix(".error"))
+    return fork(work, place.errors)
 
 
 def run_whole(place: Place, flow: str, answer: Path) -> int:
@@ -166,7 +176,7 @@ def run_whole(place: Place, flow: str, answer: Path) -> int:
     def work() -> int:
         watched = Watched()
         watched.listen()
-        status = walk(flow, place.settings(), watched)
+        status = walk(flow, place, watched)
         settings = place.settings()
         warehouse = Warehouse(settings.warehouse_url(), lock_wait=30.0, read_only=True)
         with warehouse.read() as connection:
@@ -176,7 +186,7 @@ def run_whole(place: Place, flow: str, answer: Path) -> int:
         answer.write_text(json.dumps(proof), "utf-8")
         return status
 
-    return fork(work, place.home.with_suffix(".error"))
+    return fork(work, place.errors)
 
 
 def wait(child: int) -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from quality import judge as judge_module
-from quality.engine import JudgementError, run
+from quality.engine import JudgementError, library, run
 from quality.judge import judge, judged_frame, terms
 from quality.suites import RowExpectation, suite_for
 
@@ -122,3 +126,26 @@ def test_an_error_of_the_library_reaches_the_caller_of_judge(make, monkeypatch):
     monkeypatch.setattr(judge_module, "suite_for", lambda _source: blind)
     with pytest.raises(JudgementError):
         judge(make([{}]), source="air-quotsoft")
+
+
+def test_threads_judge_side_by_side_but_never_two_in_the_parser_of_the_library(mixed, monkeypatch):
+    frame = judged_frame(mixed).head(200).reset_index(drop=True)
+    suite = suite_for("air-quotsoft").expectations
+    alone = [outcome.rows.tolist() for outcome in run(frame, suite, TERMS)]
+    parsing = library().core.suite_parameters
+    real, inside, most = parsing.parse_string, set(), []
+
+    def slow(*given, **named):
+        inside.add(threading.get_ident())
+        most.append(len(inside))
+        time.sleep(0.001)
+        try:
+            return real(*given, **named)
+        finally:
+            inside.discard(threading.get_ident())
+
+    monkeypatch.setattr(parsing, "parse_string", slow)
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda _: [o.rows.tolist() for o in run(frame, suite, TERMS)], range(8)))
+    assert together == [alone] * 8
+    assert max(most) == 1
