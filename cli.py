@@ -131,10 +131,7 @@ def _reading(districts: list[str] | None = None) -> Iterator[tuple[Any, dict[str
     settings = Settings()
     chosen = chosen_districts(settings, districts)
     warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=True)
-    if not warehouse.exists():
-        raise WarehouseError(
-            "数据仓库还不存在，请先运行 ecoplan nightly / there is no warehouse yet, run ecoplan nightly first"
-        )
+    warehouse.must_exist()
     with warehouse.read() as connection:
         yield connection, chosen
 

@@ -29,7 +29,7 @@ from flows.settings import Settings
 from reports import terminal
 from vocabulary.clock import now_utc
 from vocabulary.district import District
-from warehouse.engine import Warehouse, WarehouseError
+from warehouse.engine import Warehouse
 
 alerts_app = typer.Typer(no_args_is_help=True, help="预警事件 / episodes")
 
@@ -238,10 +238,7 @@ def _console() -> Console:
 def _warehouse(*, read_only: bool) -> Warehouse:
     settings = Settings()
     warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=read_only)
-    if not warehouse.exists():
-        raise WarehouseError(
-            "数据仓库还不存在，请先运行 ecoplan nightly / there is no warehouse yet, run ecoplan nightly first"
-        )
+    warehouse.must_exist()
     return warehouse
 
 

@@ -26,7 +26,7 @@ from reports.documents.evidence import Evidence
 from reports.documents.model import Document, DocumentError
 from vocabulary.district import District
 from warehouse.dump import dump_sha256
-from warehouse.engine import Warehouse, WarehouseError
+from warehouse.engine import Warehouse
 
 document_app = typer.Typer(no_args_is_help=True, help="评估报告与通报 / evaluations and bulletins")
 
@@ -163,10 +163,7 @@ def _make(
     settings = Settings()
     chosen = chosen_districts(settings, wanted)
     warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=True)
-    if not warehouse.exists():
-        raise WarehouseError(
-            "数据仓库还不存在，请先运行 ecoplan nightly / there is no warehouse yet, run ecoplan nightly first"
-        )
+    warehouse.must_exist()
     formats: tuple[Format, ...] = ("html", "docx") if form == "both" else (_one_format(form),)
     folder = out or documents_folder(settings.home)
     records = []

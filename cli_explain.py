@@ -18,7 +18,7 @@ from flows.run import FINDINGS, chosen_districts, write_whole
 from flows.settings import Settings
 from reports.explain_page import explain_html
 from reports.explain_tree import show_chain
-from warehouse.engine import Warehouse, WarehouseError
+from warehouse.engine import Warehouse
 
 
 def register(app: typer.Typer) -> None:
@@ -64,10 +64,7 @@ def explain_value(
             "指标须给 --district，不给 --parameter / an indicator needs --district and takes no --parameter"
         )
     warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=True)
-    if not warehouse.exists():
-        raise WarehouseError(
-            "数据仓库还不存在，请先运行 ecoplan nightly / there is no warehouse yet, run ecoplan nightly first"
-        )
+    warehouse.must_exist()
     with warehouse.read() as connection:
         if indicator is not None and district is not None:
             records = explain_plan(

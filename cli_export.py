@@ -25,7 +25,7 @@ from reports.export import PACKAGE, ExportError, Form
 from reports.revisions import KINDS, Report, revision_tables
 from reports.spreadsheet import SheetTooLongError
 from vocabulary.district import District
-from warehouse.engine import Warehouse, WarehouseError
+from warehouse.engine import Warehouse
 
 Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
 OneDistrict = Annotated[str | None, typer.Option("--district", help="区划 / district key")]
@@ -169,9 +169,6 @@ def _reading(district: str | None) -> Iterator[tuple[Connection, dict[str, Distr
     settings = Settings()
     chosen = chosen_districts(settings, [district] if district else None)
     warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=True)
-    if not warehouse.exists():
-        raise WarehouseError(
-            "数据仓库还不存在，请先运行 ecoplan nightly / there is no warehouse yet, run ecoplan nightly first"
-        )
+    warehouse.must_exist()
     with warehouse.read() as connection:
         yield connection, chosen

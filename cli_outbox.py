@@ -15,7 +15,7 @@ from flows.run import FINDINGS, chosen_districts
 from flows.settings import Settings
 from reports import terminal
 from vocabulary.clock import now_utc, wall_time
-from warehouse.engine import Warehouse, WarehouseError
+from warehouse.engine import Warehouse
 from warehouse.schema import outbox
 
 outbox_app = typer.Typer(no_args_is_help=True, help="发件箱 / messages")
@@ -89,10 +89,7 @@ def retry(
 
 def _opened(settings: Settings, *, read_only: bool) -> Warehouse:
     warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=read_only)
-    if not warehouse.exists():
-        raise WarehouseError(
-            "数据仓库还不存在，请先运行 ecoplan nightly / there is no warehouse yet, run ecoplan nightly first"
-        )
+    warehouse.must_exist()
     return warehouse
 
 

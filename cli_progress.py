@@ -20,7 +20,7 @@ from flows.run import chosen_districts
 from flows.settings import Settings
 from reports import terminal
 from vocabulary.district import District
-from warehouse.engine import Warehouse, WarehouseError
+from warehouse.engine import Warehouse
 
 _WHY = ("kind", "name", "amount", "unit", "share", "note")
 
@@ -35,10 +35,7 @@ def _reading(districts: list[str] | None) -> Iterator[tuple[Connection, dict[str
     settings = Settings()
     chosen = chosen_districts(settings, districts)
     warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=True)
-    if not warehouse.exists():
-        raise WarehouseError(
-            "数据仓库还不存在，请先运行 ecoplan nightly / there is no warehouse yet, run ecoplan nightly first"
-        )
+    warehouse.must_exist()
     with warehouse.read() as connection:
         yield connection, chosen
 

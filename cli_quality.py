@@ -18,7 +18,7 @@ from flows.settings import Settings
 from flows.what_if import WhatIfError, read_change, what_if
 from quality.flags import Verdict, flag_rules
 from reports import terminal
-from warehouse.engine import Warehouse, WarehouseError
+from warehouse.engine import Warehouse
 
 quality_app = typer.Typer(no_args_is_help=True, help="质控标记 / quality flags")
 
@@ -100,10 +100,7 @@ def listed(
     if site is not None and site not in set(chosen.sites["key"]):
         raise typer.BadParameter(f"{district} 没有登记点位 {site} / has no registered site {site}")
     warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=True)
-    if not warehouse.exists():
-        raise WarehouseError(
-            "数据仓库还不存在，请先运行 ecoplan nightly / there is no warehouse yet, run ecoplan nightly first"
-        )
+    warehouse.must_exist()
     moment = as_of_utc(as_of)
     with warehouse.read() as connection:
         if everything:

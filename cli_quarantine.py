@@ -23,7 +23,7 @@ from vocabulary.clock import now_utc
 from vocabulary.district import District
 from vocabulary.reasons import reasons
 from warehouse.appeal import STATES, dismiss, reopen
-from warehouse.engine import Warehouse, WarehouseError
+from warehouse.engine import Warehouse
 
 quarantine_app = typer.Typer(no_args_is_help=True, help="隔离区 / quarantine")
 
@@ -192,10 +192,7 @@ def _console() -> Console:
 
 
 def _there(warehouse: Warehouse) -> None:
-    if not warehouse.exists():
-        raise WarehouseError(
-            "数据仓库还不存在，请先运行 ecoplan nightly / there is no warehouse yet, run ecoplan nightly first"
-        )
+    warehouse.must_exist()
 
 
 @contextmanager

@@ -31,10 +31,7 @@ def report(
     """生成静态站点：总览、断面、空气、排放、数据质量 / build the static site."""
     settings = Settings()
     warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=True)
-    if not warehouse.exists():
-        raise WarehouseError(
-            "数据仓库还不存在，请先运行 ecoplan nightly / there is no warehouse yet, run ecoplan nightly first"
-        )
+    warehouse.must_exist()
     districts = chosen_districts(settings, None)
     with warehouse.read() as connection:
         summary = _last_run(connection)

@@ -32,7 +32,7 @@ from vocabulary.district import District
 from vocabulary.parameters import normalise_name
 from warehouse import bulk
 from warehouse.appeal import AppealError
-from warehouse.engine import Warehouse, WarehouseError
+from warehouse.engine import Warehouse
 from warehouse.rename import delivered_names, rename_sites
 from warehouse.replay import OUTCOMES, Anew, Replayed, replay_delivery
 from warehouse.schema import deliveries, quarantine
@@ -85,10 +85,7 @@ def replay(
     AppealError
         When a chosen cell is not there or not open, or no delivery is of the name.
     """
-    if not Warehouse(settings.warehouse_url()).exists():
-        raise WarehouseError(
-            "数据仓库还不存在，请先运行 ecoplan nightly / there is no warehouse yet, run ecoplan nightly first"
-        )
+    Warehouse(settings.warehouse_url()).must_exist()
     run = open_run(settings, "replay", districts=districts, source=choice.source, dry_run=dry_run, tell=tell)
     records: list[dict[str, Any]] = []
     try:

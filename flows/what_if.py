@@ -36,7 +36,7 @@ from sources.catalogue import LAYOUTS
 from vocabulary.clock import now_utc, today
 from vocabulary.district import District
 from warehouse import bulk
-from warehouse.engine import Warehouse, WarehouseError
+from warehouse.engine import Warehouse
 from warehouse.flags import turned_flags
 from warehouse.schema import RENAMED, deliveries, readings, series
 from warehouse.stored_chains import mark_stale
@@ -145,10 +145,7 @@ def what_if(
 def thrown_away(settings: Settings) -> Iterator[Warehouse]:
     """Yield a copy of the warehouse that lives as long as the question."""
     source = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=True)
-    if not source.exists():
-        raise WarehouseError(
-            "数据仓库还不存在，请先运行 ecoplan nightly / there is no warehouse yet, run ecoplan nightly first"
-        )
+    source.must_exist()
     with tempfile.TemporaryDirectory(prefix="ecoplan-what-if-") as folder:
         copy = Path(folder) / "copy.duckdb"
         target = Warehouse(f"duckdb:///{copy}", lock_wait=settings.lock_wait)

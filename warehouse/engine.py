@@ -75,6 +75,13 @@ class Warehouse:
         """Tell whether there is anything to read yet."""
         return self.file is None or self.file.exists()
 
+    def must_exist(self) -> None:
+        """Raise WarehouseError where no run has made the warehouse yet."""
+        if not self.exists():
+            raise WarehouseError(
+                "数据仓库还不存在，请先运行 ecoplan nightly / there is no warehouse yet, run ecoplan nightly first"
+            )
+
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """Yield a connection in one transaction: all of it or nothing."""
