@@ -39,8 +39,10 @@ import cli_watch
 from alerts.acts import ActError
 from alerts.query import EpisodeNotFoundError
 from alerts.rules import AlertRulesError
-from flows import answers, answers_air, answers_emissions
-from flows.explain import ExplainError
+from flows.answers import air as answers_air
+from flows.answers import emissions as answers_emissions
+from flows.answers import records as answers
+from flows.explain.ask import ExplainError
 from flows.gather import OneOffError, files_of
 from flows.logs import LogWordError
 from flows.night import load_files, night

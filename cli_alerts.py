@@ -19,10 +19,10 @@ from alerts.channels import build_channels
 from alerts.notices import send_tests
 from alerts.query import list_episodes, show_episode
 from alerts.silences import list_silences
-from flows.alert import settings_of
-from flows.alert_replay import replay_alerts
-from flows.answers import as_of_utc
-from flows.answers_alerts import list_episodes_as_of, show_episode_as_of
+from flows.alert.record import settings_of
+from flows.alert.replay import replay_alerts
+from flows.answers.alerts import list_episodes_as_of, show_episode_as_of
+from flows.answers.records import as_of_utc
 from flows.block_secrets import MachineSecrets
 from flows.run import DONE, FAILED, chosen_districts
 from flows.settings import Settings

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 import typer
 from sqlalchemy import Connection
 
-from flows.answers import PeriodError, as_of_utc
-from flows.documents import (
+from flows.answers.records import PeriodError, as_of_utc
+from flows.documents.write import (
     Format,
     bulletin_document,
     documents_folder,

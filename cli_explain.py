@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flows.answers import as_of_utc, known_at
-from flows.explain import ExplainError, explain, explain_plan
+from flows.answers.records import as_of_utc, known_at
+from flows.explain.ask import ExplainError, explain, explain_plan
 from flows.run import FINDINGS, chosen_districts, write_whole
 from flows.settings import Settings
 from reports.explain_page import explain_html

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from sqlalchemy import Connection
 
-from flows.answers import as_of_utc
+from flows.answers.records import as_of_utc
 from flows.export import export_warehouse
 from flows.revisions import revision_report, span_of
 from flows.run import chosen_districts, write_whole

@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 from sqlalchemy import Connection
 
-from flows.answers import as_of_utc
-from flows.answers import indicators as indicator_records
-from flows.answers_progress import NoIndicatorError, what_moved
-from flows.answers_secondary import secondary
+from flows.answers.progress import NoIndicatorError, what_moved
+from flows.answers.records import as_of_utc
+from flows.answers.records import indicators as indicator_records
+from flows.answers.secondary import secondary
 from flows.run import chosen_districts
 from flows.settings import Settings
 from reports import terminal

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from flows.answers import as_of_utc
-from flows.answers_quality import flags_list, verdicts_list
+from flows.answers.quality import flags_list, verdicts_list
+from flows.answers.records import as_of_utc
 from flows.run import chosen_districts
 from flows.settings import Settings
 from flows.what_if import WhatIfError, read_change, what_if

@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from sqlalchemy import Connection
 
-from flows.answers import as_of_utc
-from flows.answers_quarantine import quarantine_list, quarantine_show, quarantine_weeks
+from flows.answers.quarantine import quarantine_list, quarantine_show, quarantine_weeks
+from flows.answers.records import as_of_utc
 from flows.replay import Choice, replay
 from flows.run import DONE, chosen_districts
 from flows.settings import Settings

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from flows.run import chosen_districts
 from flows.settings import Settings
-from flows.site import build_site
+from flows.site.build import build_site
 from warehouse.engine import Warehouse, WarehouseError
 from warehouse.schema import runs
 

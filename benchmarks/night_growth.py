@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flows.alert import record_alerts
+from flows.alert.record import record_alerts
 from flows.evaluate import evaluate_district
 from flows.progress import record_indicators
 from flows.run import Run, open_run

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from flows.answers_alerts import episodes_known
+from flows.answers.alerts import episodes_known
 from flows.evaluate import registry_of
 from reports.export import Form, Known, write_export
 from reports.export_rows import Choice

@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from flows.answers import indicators as indicator_records
+from flows.answers.records import indicators as indicator_records
 from flows.evaluate import Evaluated, registry_of, scope_of
 from flows.feeders import Fed, fed_facts, fed_sites, recall_fed, with_returned
 from flows.outlook import outlooks

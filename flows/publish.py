@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flows.explain_pages import publish_explanations
+from flows.explain.pages import publish_explanations
 from flows.quality_pages import publish_quality
 from flows.revisions import publish_revisions
 from flows.run import Run, chosen_districts
-from flows.site import Built, build_site
+from flows.site.build import Built, build_site
 from flows.workbook import publish_workbooks
 from quality.data_docs import build_data_docs
 from vocabulary.clock import now_utc

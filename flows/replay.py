@@ -17,7 +17,7 @@ import pandas as pd
 from sqlalchemy import Connection, func, select
 
 from alerts.query import list_episodes
-from flows.alert import send_messages
+from flows.alert.record import send_messages
 from flows.gather import Gathered, Pending
 from flows.ingest import batches, examine
 from flows.publish import publish

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from flows.answers import as_of_utc, as_records
+from flows.answers.records import as_of_utc, as_records
 from flows.revised import revised_readings, shown_readings
 from flows.run import Run, write_whole
 from flows.turned import (
@@ -77,7 +77,7 @@ def span_of(
 
     Raises
     ------
-    flows.answers.PeriodError
+    flows.answers.records.PeriodError
         A text is not an ISO date or time.
     """
     end = as_of_utc(until) or now_utc()

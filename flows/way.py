@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from flows.alert import record_alerts, send_messages
+from flows.alert.record import record_alerts, send_messages
 from flows.evaluate import evaluate_district
 from flows.flagging import flag_district
 from flows.gather import Gathered, Window, gather

@@ -20,8 +20,8 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, func, select, text, update
 
-from flows.alert import record_alerts
-from flows.answers import as_records
+from flows.alert.record import record_alerts
+from flows.answers.records import as_records
 from flows.evaluate import evaluate_district
 from flows.flagging import flag_district
 from flows.progress import record_indicators

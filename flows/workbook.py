@@ -10,14 +10,14 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, func, select
 
-from flows.answers import indicators as indicator_records
-from flows.answers_alerts import episodes_known
+from flows.answers.alerts import episodes_known
+from flows.answers.records import indicators as indicator_records
 from flows.evaluate import registry_of, scope_of
-from flows.explain_chain import words_of
+from flows.explain.chain import words_of
 from flows.progress import years_with_data
 from flows.revised import revised_readings, shown_readings
 from flows.run import Run, write_whole
-from flows.site_parts import digest, rows_known, rules_of
+from flows.site.parts import digest, rows_known, rules_of
 from indicators.air_editions import in_force_on_its_day
 from reports.site.palette import aqi_levels
 from reports.workbook import About, key_of, words, workbook_sheets, write_workbook

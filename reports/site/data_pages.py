@@ -132,7 +132,7 @@ def quality_page(districts: Sequence[Record], links: Record, common: Record) -> 
     Parameters
     ----------
     districts
-        key, name_zh, name_en, data (as `flows.site_quality` gathers).
+        key, name_zh, name_en, data (as `flows.site.quality` gathers).
     links
         judged (path of the pages of judged quality or ''), revisions (paths of the nights' pages).
     """

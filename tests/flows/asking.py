@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from flows import answers
+from flows.answers import records as answers
 from tests.flows.slices import Slice
 from vocabulary.clock import SHANGHAI
 from vocabulary.district import load_district

@@ -12,8 +12,8 @@ import pytest
 
 from alerts.episodes import find_episodes
 from alerts.rules import load_alerts
-from flows.alert import conditions_of_rule, subjects_frame, subjects_of
-from flows.alert_scene import Conditions, Scene, beginning
+from flows.alert.record import conditions_of_rule, subjects_frame, subjects_of
+from flows.alert.scene import Conditions, Scene, beginning
 from flows.evaluate import registry_of
 from tests.flows.conftest import Night
 from tests.flows.slices import PLANTED

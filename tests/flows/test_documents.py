@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy import Connection
 
 import cli
-from flows.answers import PeriodError, indicators, sections
-from flows.answers_air import air
-from flows.documents import (
+from flows.answers.air import air
+from flows.answers.records import PeriodError, indicators, sections
+from flows.documents.write import (
     bulletin_document,
     documents_folder,
     documents_index,

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from flows.answers import PeriodError, as_of_utc
-from flows.explain import ExplainError, explain, explain_plan
-from flows.explain_chain import KEYS
+from flows.answers.records import PeriodError, as_of_utc
+from flows.explain.ask import ExplainError, explain, explain_plan
+from flows.explain.chain import KEYS
 from flows.settings import Settings
 from tests.flows.conftest import Night
 from vocabulary.district import load_districts

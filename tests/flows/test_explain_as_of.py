@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flows.explain import explain
+from flows.explain.ask import explain
 from tests.flows.slices import Slice, empty_slice, rows, run_night
 from vocabulary.clock import now_utc
 from vocabulary.district import load_districts

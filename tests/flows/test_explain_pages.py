@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lxml import html
 
-from flows.explain_pages import explained_links, publish_explanations
+from flows.explain.pages import explained_links, publish_explanations
 from tests.flows.conftest import Night
 
 

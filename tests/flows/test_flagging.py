@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 import flows.flagging
 import flows.way
-from flows import answers
+from flows.answers import records as answers
 from flows.flagging import flag_district
 from flows.recount import recount_air
 from quality.flags import amended_rules

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from flows import answers
-from flows.answers_progress import what_moved
-from flows.answers_secondary import secondary
+from flows.answers import records as answers
+from flows.answers.progress import what_moved
+from flows.answers.secondary import secondary
 from flows.revisions import revision_report
 from tests.flows.asking import wall
 from tests.flows.hand_exports import DISTRICT, DUSTFALL, POLLUTANTS, sheet, worked_out, write_exports

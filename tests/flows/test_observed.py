@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client.parser import text_string_to_metric_families
 
 from flows import logs, telemetry
-from flows.answers import doctor
+from flows.answers.records import doctor
 from flows.heartbeat import PING
 from flows.metrics import metrics_file
 from flows.run import Run, chosen_districts

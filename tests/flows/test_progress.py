@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flows import answers
+from flows.answers import records as answers
 from flows.night import night
 from flows.run import DONE
 from sources.catalogue import UnknownSourceError

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import quality.judge
-from flows import answers
-from flows.answers_quarantine import quarantine_list
+from flows.answers import records as answers
+from flows.answers.quarantine import quarantine_list
 from flows.replay import Choice, replay
 from flows.settings import Settings
 from flows.way import evaluate_and_alert

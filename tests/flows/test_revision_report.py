@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import app
-from flows import answers
+from flows.answers import records as answers
 from flows.night import night
 from flows.revisions import publish_revisions, revision_report, span_of
 from flows.settings import Settings

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from alerts.query import EpisodeNotFoundError, list_episodes, show_episode
 from cli import app
-from flows import answers
-from flows.answers_alerts import list_episodes_as_of, show_episode_as_of
+from flows.answers import records as answers
+from flows.answers.alerts import list_episodes_as_of, show_episode_as_of
 from flows.night import load_files, night
 from flows.revisions import revision_report
 from flows.settings import Settings

@@ -15,9 +15,9 @@ from sqlalchemy import update
 from typer.testing import CliRunner
 
 from cli import app
-from flows.answers import indicators
+from flows.answers.records import indicators
 from flows.run import Run
-from flows.site import Built, build_site
+from flows.site.build import Built, build_site
 from tests.flows.slices import PLANTED
 from vocabulary.district import District
 from warehouse.engine import Warehouse

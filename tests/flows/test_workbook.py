@@ -8,7 +8,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from flows.answers import sections
+from flows.answers.records import sections
 from flows.workbook import gather_workbook, publish_workbooks, workbook_of
 from tests.flows.conftest import Night
 from vocabulary.district import load_districts

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 
 from benchmarks.realdata_district import FIRST, KEY, LAST, make_district
 from benchmarks.realdata_run import real_data
-from flows.alert_replay import replay_alerts
+from flows.alert.replay import replay_alerts
 from flows.night import night
 from flows.settings import Settings
 from vocabulary.district import load_districts

@@ -9,7 +9,7 @@ from typing import Any
 from lxml import html
 from rich.console import Console
 
-from flows.explain_chain import KEYS
+from flows.explain.chain import KEYS
 from reports.explain_page import explain_html
 from reports.explain_tree import SHOWN, as_tree, show_chain
 

@@ -1,0 +1,1 @@
+"""The static site: what its pages show, gathered in parts, made where their data changed."""
