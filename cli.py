@@ -6,12 +6,9 @@ refuses.
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -20,25 +17,30 @@ from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-import cli_alerts
-import cli_backfill
-import cli_documents
-import cli_explain
-import cli_export
-import cli_listen
-import cli_outbox
-import cli_progress
-import cli_quality
-import cli_quarantine
-import cli_report
-import cli_serve
-import cli_sniff
-import cli_up
-import cli_warehouse
-import cli_watch
 from alerts.acts import ActError
 from alerts.query import EpisodeNotFoundError
 from alerts.rules import AlertRulesError
+from commands import (
+    alerts,
+    backfill,
+    documents,
+    explain,
+    export,
+    listen,
+    outbox,
+    progress,
+    quality,
+    quarantine,
+    report,
+    serve,
+    sniff,
+    up,
+    warehouse,
+    watch,
+)
+from commands.opened import reading
+from commands.options import AsOf, Day, District, Districts, DryRun, Json, Plain
+from commands.screen import new_console, print_json, show
 from flows.answers import air as answers_air
 from flows.answers import emissions as answers_emissions
 from flows.answers import records as answers
@@ -54,7 +56,7 @@ from reports import terminal
 from sources.catalogue import UnknownSourceError
 from vocabulary.district import DistrictError
 from warehouse.appeal import AppealError
-from warehouse.engine import Warehouse, WarehouseError
+from warehouse.engine import WarehouseError
 
 app = typer.Typer(
     name="ecoplan",
@@ -64,32 +66,25 @@ app = typer.Typer(
     help="区县“十四五”生态环境规划：导出文件入库、指标进展、断面劣Ⅴ预警 / exports in, indicators and alerts out.",
 )
 standards_app = typer.Typer(no_args_is_help=True, help="标准 / standards")
-cli_warehouse.register(app)
-cli_export.register(app)
-cli_documents.register(app)
-cli_explain.register(app)
-cli_sniff.register(app)
-cli_quality.register(app)
-cli_progress.register(app)
-cli_quarantine.register(app)
-cli_report.register(app)
-cli_listen.register(app)
-cli_outbox.register(app)
-cli_serve.register(app)
-cli_watch.register(app)
-cli_backfill.register(app)
-cli_up.register(app)
-cli_alerts.register(app)
+warehouse.register(app)
+export.register(app)
+documents.register(app)
+explain.register(app)
+sniff.register(app)
+quality.register(app)
+progress.register(app)
+quarantine.register(app)
+report.register(app)
+listen.register(app)
+outbox.register(app)
+serve.register(app)
+watch.register(app)
+backfill.register(app)
+up.register(app)
+alerts.register(app)
 app.add_typer(standards_app, name="standards")
 
-Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
-Districts = Annotated[list[str] | None, typer.Option("--district", help="区划 / district key")]
-District = Annotated[str, typer.Option("--district", help="区划 / district key")]
-AsOf = Annotated[str | None, typer.Option("--as-of", help="按该时点所知 / as known at this time")]
 Standard = Annotated[str | None, typer.Option("--standard", help="指定标准 / another standard")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="不写任何内容 / write nothing")]
-Plain = Annotated[bool, typer.Option("--plain", help="不经 Prefect 直接运行 / without Prefect")]
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="日期 / date")]
 
 _USAGE_ERRORS = (
     UnknownDistrictError,
@@ -106,36 +101,6 @@ _USAGE_ERRORS = (
     StandardFileError,
     LogWordError,
 )
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False)
-
-
-def _print_json(data: object) -> None:
-    typer.echo(json.dumps(data, ensure_ascii=False, indent=1, default=str))
-
-
-def _show(
-    records: Sequence[Mapping[str, Any]], as_json: bool, columns: Sequence[str] = (), title: str = ""
-) -> None:
-    """Print records as JSON or as a table of the given columns."""
-    if as_json:
-        _print_json(list(records))
-        return
-    shown = columns or (list(records[0]) if records else [])
-    terminal.show_records(_console(), records, shown, title=title, language=Settings().language)
-
-
-@contextmanager
-def _reading(districts: list[str] | None = None) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Yield a read-only connection and the districts asked for."""
-    settings = Settings()
-    chosen = chosen_districts(settings, districts)
-    warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=True)
-    warehouse.must_exist()
-    with warehouse.read() as connection:
-        yield connection, chosen
 
 
 def _finish(console: Console, run: Run, status: int) -> None:
@@ -160,7 +125,7 @@ def nightly(
 
 def _run(name: str, parameters: dict[str, Any], plainly: Callable[..., tuple[Run, int]], plain: bool) -> None:
     """Run a flow, or its plain way, in this process and end with its exit status."""
-    console = _console()
+    console = new_console()
 
     def tell(line: str) -> None:
         console.print(line, style="dim", markup=False)
@@ -183,7 +148,7 @@ def load(
 ) -> None:
     """把零散文件按同样的路径入库 / load one-off files through the same way."""
     chosen = [found for path in files for found in files_of(path)]
-    console = _console()
+    console = new_console()
     run, status = load_files(
         Settings(),
         chosen,
@@ -198,15 +163,15 @@ def load(
 @app.command()
 def status(as_of: AsOf = None, as_json: Json = False) -> None:
     """运行、新鲜度、覆盖率、待办 / runs, freshness, coverage, open work."""
-    with _reading() as (connection, districts):
+    with reading() as (connection, districts):
         records = answers.status(connection, districts, as_of=answers.as_of_utc(as_of))
     if as_json:
-        _print_json(records)
+        print_json(records)
         return
     for kind in ("source", "open-work", "run"):
         rows = [record for record in records if record["kind"] == kind]
         if rows:
-            _show(rows, as_json=False)
+            show(rows, as_json=False)
 
 
 @app.command()
@@ -218,12 +183,12 @@ def sections(
     as_json: Json = False,
 ) -> None:
     """断面水质类别、主要污染指标、是否达标 / class, worst items, target of each section."""
-    with _reading([district]) as (connection, districts):
+    with reading([district]) as (connection, districts):
         records = answers.sections(
             connection, districts[district], period, as_of=answers.as_of_utc(as_of), standard=standard
         )
     columns = "site name river period label worst multiples target_class attained items_used standard"
-    _show(records, as_json, columns.split(), f"断面 {district} {period}")
+    show(records, as_json, columns.split(), f"断面 {district} {period}")
 
 
 @app.command()
@@ -235,14 +200,14 @@ def air(
     as_json: Json = False,
 ) -> None:
     """空气统计、AQI 日数、优良天数比率、综合指数 / air statistics."""
-    with _reading([district]) as (connection, districts):
+    with reading([district]) as (connection, districts):
         records = answers_air.air(
             connection, districts[district], period, as_of=answers.as_of_utc(as_of), standard=standard
         )
     columns = (
         "parameter statistic value rounded n_valid n_days valid limit attained exceedance_multiple standard"
     )
-    _show(records, as_json, columns.split(), f"空气 {district} {period}")
+    show(records, as_json, columns.split(), f"空气 {district} {period}")
 
 
 @app.command()
@@ -253,24 +218,24 @@ def emissions(
     as_json: Json = False,
 ) -> None:
     """排口小时达标判定 / hours of outlets against their limits."""
-    with _reading([district]) as (connection, districts):
+    with reading([district]) as (connection, districts):
         records = answers_emissions.emissions(
             connection, districts[district], period, as_of=answers.as_of_utc(as_of)
         )
     columns = "site parameter hours_judged exceed_hour warn_hour excluded days_judged exceed_day highest limit tonnes"
-    _show(records, as_json, [*columns.split(), "capture_rate"], f"排口 {district} {period}")
+    show(records, as_json, [*columns.split(), "capture_rate"], f"排口 {district} {period}")
 
 
 @app.command()
 def verify(as_json: Json = False) -> None:
     """核对台账收支并给出规范转储哈希 / prove the ledger, print the canonical dump hash."""
     settings = Settings()
-    with _reading() as (connection, districts):
+    with reading() as (connection, districts):
         result = prove(connection, settings, districts)
     if as_json:
-        _print_json(result)
+        print_json(result)
     else:
-        terminal.show_facts(_console(), result)
+        terminal.show_facts(new_console(), result)
     raise typer.Exit(DONE if result["ok"] else FINDINGS)
 
 
@@ -278,13 +243,13 @@ def verify(as_json: Json = False) -> None:
 def doctor(as_json: Json = False) -> None:
     """配置、引擎、来源，以及每个设置来自哪里 / configuration and where each value came from."""
     settings = Settings()
-    _show(answers.doctor(settings, chosen_districts(settings, None)), as_json, ("setting", "value", "origin"))
+    show(answers.doctor(settings, chosen_districts(settings, None)), as_json, ("setting", "value", "origin"))
 
 
 @standards_app.command("list")
 def standards_list(as_json: Json = False) -> None:
     """列出全部标准与施行日期 / every standard with its dates."""
-    _show(load_standards().records(), as_json)
+    show(load_standards().records(), as_json)
 
 
 @standards_app.command("show")
@@ -294,9 +259,9 @@ def standards_show(
     """一个标准的限值、条款和可信度 / limits, clauses and how sure each is."""
     record = load_standards().describe(identity)
     if as_json:
-        _print_json(record)
+        print_json(record)
     else:
-        terminal.show_facts(_console(), record)
+        terminal.show_facts(new_console(), record)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-import cli_listen
+from commands import listen as listen_command
 from flows.listen import PART, Heard, Limits, Listener, ListenError, listen_until_told, seconds_to_midnight
 from sources import hj212
 from sources.delivery import Delivery
@@ -370,7 +370,7 @@ def districts(tmp_path: Path) -> Path:
 
 def command(districts: Path, *words: str) -> subprocess.Popen[str]:
     code = (
-        "import sys, typer, cli_listen; app = typer.Typer(); cli_listen.register(app);"
+        "import sys, typer; from commands import listen; app = typer.Typer(); listen.register(app);"
         "app.callback()(lambda: None); app(sys.argv[1:])"
     )
     return subprocess.Popen(
@@ -435,7 +435,7 @@ def test_a_killed_command_loses_nothing_and_the_next_one_ends_when_told(district
 def test_the_command_says_what_happened(districts, monkeypatch, words, status, said):
     monkeypatch.setenv("ECOPLAN_DISTRICTS", str(districts))
     app = typer.Typer()
-    cli_listen.register(app)
+    listen_command.register(app)
     with socket.create_server((HOST, 0)) as taken:
         ports = {"taken": taken.getsockname()[1], "free": free_port()}
         given = [word.format(**ports) for word in words]

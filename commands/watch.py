@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
+from commands.options import Json
+from commands.screen import print_json
 from flows.dead_man import WatchSettingsError, as_lines, keep_watch
 from flows.settings import Settings
 from reports import terminal
@@ -26,7 +27,7 @@ def watch(
             formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"], help="按此时刻检查（演练）/ look from this time"
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")] = False,
+    as_json: Json = False,
 ) -> None:
     """夜间运行是否按时开始并结束，否则告知一次 / whether the night came and ended, told once when not."""
     try:
@@ -34,7 +35,7 @@ def watch(
     except WatchSettingsError as error:
         raise typer.BadParameter(str(error), param_hint="ECOPLAN_WATCH") from error
     if as_json:
-        typer.echo(json.dumps(watched.records(), ensure_ascii=False, indent=1))
+        print_json(watched.records())
     else:
         for line in as_lines(watched):
             typer.echo(terminal.plain(line))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from commands.options import Json
+from commands.screen import print_json
 from flows.listen import Listener, ListenError, listen_until_told
 from flows.run import FAILED, chosen_districts
 from flows.settings import Settings
@@ -45,7 +46,7 @@ def listen(
         float | None,
         typer.Option("--for", min=0.0, help="监听多少秒，缺省直到停止 / seconds; default: until stopped"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")] = False,
+    as_json: Json = False,
 ) -> None:
     """监听 HJ 212 数据传输：原样写入来源文件夹，由夜间任务读取 / keep HJ 212 frames for the nightly run."""
     settings = Settings()
@@ -66,6 +67,6 @@ def listen(
         raise typer.Exit(FAILED) from error
     record = asdict(heard) | {"files": len(heard.files)}
     if as_json:
-        typer.echo(json.dumps([record], ensure_ascii=False, indent=1))
+        print_json([record])
         return
     typer.echo("，".join(f"{zh} {record[key]}" for key, zh in _WORDS.items()))

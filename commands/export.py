@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from sqlalchemy import Connection
 
+from commands.opened import reading
+from commands.options import AsOf, Json, OneDistrict
+from commands.screen import new_console, print_json
 from flows.answers.records import as_of_utc
 from flows.export import export_warehouse
 from flows.revisions import revision_report, span_of
-from flows.run import chosen_districts, write_whole
+from flows.run import write_whole
 from flows.settings import Settings
 from flows.workbook import gather_workbook, latest_year, sheets_said, workbook_of
 from reports import terminal
 from reports.export import PACKAGE, ExportError, Form
 from reports.revisions import KINDS, Report, revision_tables
 from reports.spreadsheet import SheetTooLongError
-from vocabulary.district import District
-from warehouse.engine import Warehouse
-
-Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
-OneDistrict = Annotated[str | None, typer.Option("--district", help="区划 / district key")]
-
 
 _EXPORT_HEADINGS = {
     "zh": ("表", "文件", "行数", "字节", "哈希"),
@@ -54,12 +45,12 @@ def revisions(
     as_json: Json = False,
 ) -> None:
     """数据修订：改了什么、谁交付、哪些结论因此变化 / what was revised, by whom, and what it turned."""
-    with _reading(district) as (connection, _):
+    with reading(district) as (connection, _):
         span = span_of(connection, since, until)
         report = revision_report(connection, *span, district)
     if as_json:
         records = [{"kind": KINDS[key], **record} for key, rows in report.items() for record in rows]
-        _print_json(records)
+        print_json(records)
         return
     _show_revisions(report, Settings().language)
 
@@ -74,7 +65,7 @@ def export(
         datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="首日 / first day")
     ] = None,
     to: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="末日 / last day")] = None,
-    as_of: Annotated[str | None, typer.Option("--as-of", help="按该时点所知 / as known at this time")] = None,
+    as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
     """导出数据与结果，附 datapackage.json / export data and results with their description."""
@@ -84,7 +75,7 @@ def export(
         )
     folder = out or Settings().home / "export"
     try:
-        with _reading(district) as (connection, districts):
+        with reading(district) as (connection, districts):
             package = export_warehouse(
                 connection,
                 folder,
@@ -102,14 +93,14 @@ def export(
         for item in package["resources"]
     ]
     if as_json:
-        _print_json(records)
+        print_json(records)
         return
     language = Settings().language
     headings = dict(zip(records[0], _EXPORT_HEADINGS[language], strict=True))
     shown = [{headings[key]: value for key, value in record.items()} for record in records]
-    terminal.show_records(_console(), shown, list(shown[0]), language=language)
+    terminal.show_records(new_console(), shown, list(shown[0]), language=language)
     said = {"zh": f"已导出到 {folder}（{PACKAGE}）", "en": f"exported to {folder} ({PACKAGE})"}
-    _console().print(said[language], markup=False)
+    new_console().print(said[language], markup=False)
 
 
 def workbook(
@@ -121,12 +112,12 @@ def workbook(
         Path | None,
         typer.Option(help="文件，缺省为 var/report/workbook 下 / file, default: under var/report/workbook"),
     ] = None,
-    as_of: Annotated[str | None, typer.Option("--as-of", help="按该时点所知 / as known at this time")] = None,
+    as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
     """工作簿：指标、断面逐月、每日 AQI、排口、预警、修订 / the staff workbook of a district and year."""
     moment = as_of_utc(as_of)
-    with _reading(district) as (connection, districts):
+    with reading(district) as (connection, districts):
         chosen = districts[district]
         wanted = year or latest_year(connection, chosen)
         frames = gather_workbook(connection, chosen, wanted, as_of=moment)
@@ -136,39 +127,20 @@ def workbook(
     write_whole(place, content)
     records = [{"path": str(place), "year": wanted, **sheet} for sheet in sheets_said(frames)]
     if as_json:
-        _print_json(records)
+        print_json(records)
         return
     language = Settings().language
     names = {"zh": ("工作表", "行数"), "en": ("sheet", "rows")}[language]
     shown = [dict(zip(names, (record["sheet"], record["rows"]), strict=True)) for record in records]
-    terminal.show_records(_console(), shown, list(names), language=language)
-    _console().print({"zh": f"已写出 {place}", "en": f"written to {place}"}[language], markup=False)
+    terminal.show_records(new_console(), shown, list(names), language=language)
+    new_console().print({"zh": f"已写出 {place}", "en": f"written to {place}"}[language], markup=False)
 
 
 def _show_revisions(report: Report, language: str) -> None:
     """Print what was revised, summed up, and every derived row it turned."""
-    console = _console()
+    console = new_console()
     count = len(report["readings"])
     said = {"zh": f"修订监测值 {count} 个", "en": f"{count} readings revised"}
     console.print(said[language], style="bold")
     for title, rows in revision_tables(report, language=language):
         terminal.show_records(console, rows, list(rows[0]), title=title, language=language)
-
-
-def _print_json(data: object) -> None:
-    typer.echo(json.dumps(data, ensure_ascii=False, indent=1, default=str))
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False)
-
-
-@contextmanager
-def _reading(district: str | None) -> Iterator[tuple[Connection, dict[str, District]]]:
-    """Yield a read-only connection and the districts asked for."""
-    settings = Settings()
-    chosen = chosen_districts(settings, [district] if district else None)
-    warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=True)
-    warehouse.must_exist()
-    with warehouse.read() as connection:
-        yield connection, chosen

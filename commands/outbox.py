@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from sqlalchemy import func, select
 
 from alerts.dead_letters import dead_letters, retry_dead
+from commands.opened import opened
+from commands.options import Json, OneDistrict
+from commands.screen import show
 from flows.run import FINDINGS, chosen_districts
 from flows.settings import Settings
-from reports import terminal
 from vocabulary.clock import now_utc, wall_time
-from warehouse.engine import Warehouse
 from warehouse.schema import outbox
 
 outbox_app = typer.Typer(no_args_is_help=True, help="发件箱 / messages")
-
-Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +35,7 @@ def listed(as_json: Json = False) -> None:
         .group_by(*columns)
         .order_by(*columns)
     )
-    with _opened(settings, read_only=True).read() as connection:
+    with opened(settings, read_only=True).read() as connection:
         records = [
             {
                 "district": row[0],
@@ -51,21 +47,21 @@ def listed(as_json: Json = False) -> None:
             }
             for row in connection.execute(query)
         ]
-    _show(records, as_json, "发件箱 / outbox")
+    show(records, as_json, "发件箱 / outbox")
 
 
 @outbox_app.command("dead")
 def dead(
-    district: Annotated[str | None, typer.Option("--district", help="区划 / district key")] = None,
+    district: OneDistrict = None,
     as_json: Json = False,
 ) -> None:
     """列出多次尝试后放弃的消息 / messages that were given up after many tries."""
     settings = Settings()
     if district is not None:
         chosen_districts(settings, [district])
-    with _opened(settings, read_only=True).read() as connection:
+    with opened(settings, read_only=True).read() as connection:
         records = dead_letters(connection, district)
-    _show(records, as_json, "放弃的消息 / given up")
+    show(records, as_json, "放弃的消息 / given up")
     if records:
         raise typer.Exit(FINDINGS)
 
@@ -75,7 +71,7 @@ def retry(
     keys: Annotated[list[str] | None, typer.Argument(help="消息编号，缺省全部 / keys; default: all")] = None,
 ) -> None:
     """再次发送已放弃的消息（随下次运行发出）/ let messages that were given up leave with the next run."""
-    with _opened(Settings(), read_only=False).begin() as connection:
+    with opened(Settings(), read_only=False).begin() as connection:
         wanted = keys or [letter["key"] for letter in dead_letters(connection)]
         known = {letter["key"] for letter in dead_letters(connection)}
         strange = sorted(set(wanted) - known)
@@ -85,18 +81,3 @@ def retry(
             )
         count = retry_dead(connection, wanted, at=now_utc())
     typer.echo(f"{count} 条消息将随下次运行发出 / messages leave with the next run")
-
-
-def _opened(settings: Settings, *, read_only: bool) -> Warehouse:
-    warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=read_only)
-    warehouse.must_exist()
-    return warehouse
-
-
-def _show(records: list[dict[str, Any]], as_json: bool, title: str) -> None:
-    if as_json:
-        typer.echo(json.dumps(records, ensure_ascii=False, indent=1, default=str))
-        return
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False)
-    columns = list(records[0]) if records else []
-    terminal.show_records(console, records, columns, title=title, language=Settings().language)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import getpass
-import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from sqlalchemy import Connection
 
 from alerts.acts import acknowledge, record_test, resolve, silence, unsilence
 from alerts.channels import build_channels
 from alerts.notices import send_tests
 from alerts.query import list_episodes, show_episode
 from alerts.silences import list_silences
+from commands.opened import reading, writing
+from commands.options import AsOf, By, Json, OneDistrict
+from commands.screen import new_console, print_json, show
 from flows.alert.record import settings_of
 from flows.alert.replay import replay_alerts
 from flows.answers.alerts import list_episodes_as_of, show_episode_as_of
@@ -28,16 +27,10 @@ from flows.run import DONE, FAILED, chosen_districts
 from flows.settings import Settings
 from reports import terminal
 from vocabulary.clock import now_utc
-from vocabulary.district import District
-from warehouse.engine import Warehouse
 
 alerts_app = typer.Typer(no_args_is_help=True, help="预警事件 / episodes")
 
-Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
-OneDistrict = Annotated[str | None, typer.Option("--district", help="区划 / district key")]
-AsOf = Annotated[str | None, typer.Option("--as-of", help="按该时点所知 / as known at this time")]
 Id = Annotated[int, typer.Argument(help="编号 / id")]
-By = Annotated[str | None, typer.Option(help="处理人，缺省为登录名 / who, default: the login name")]
 Note = Annotated[str, typer.Option(help="说明 / note")]
 State = Literal["pending", "firing", "acknowledged", "resolved", "annulled"]
 Day = {"formats": ["%Y-%m-%d"]}
@@ -60,36 +53,36 @@ def listed(
 ) -> None:
     """列出预警事件 / list episodes."""
     moment = as_of_utc(as_of)
-    with _reading(district) as (connection, districts):
+    with reading(district) as (connection, districts):
         if moment is None:
             records = list_episodes(connection, district, state)
         else:
             records = list_episodes_as_of(connection, districts, moment, state)
     if as_json:
-        _print_json(records)
+        print_json(records)
     else:
-        terminal.show_episodes(_console(), records, language=Settings().language)
+        terminal.show_episodes(new_console(), records, language=Settings().language)
 
 
 @alerts_app.command("show")
 def shown(identity: Id, as_of: AsOf = None, as_json: Json = False) -> None:
     """一个预警事件的全部证据 / one episode with its evidence."""
     moment = as_of_utc(as_of)
-    with _reading(None) as (connection, districts):
+    with reading(None) as (connection, districts):
         if moment is None:
             record = show_episode(connection, identity)
         else:
             record = show_episode_as_of(connection, districts, identity, moment)
     if as_json:
-        _print_json(record)
+        print_json(record)
     else:
-        terminal.show_facts(_console(), record)
+        terminal.show_facts(new_console(), record)
 
 
 @alerts_app.command("ack")
 def acknowledged(identity: Id, note: Note = "", by: By = None, as_json: Json = False) -> None:
     """签收：有人负责，不再提醒和升级 / acknowledge: no reminder, no escalation."""
-    with _writing() as connection:
+    with writing() as connection:
         acted = acknowledge(connection, identity, actor=by or _login(), note=note, at=now_utc(), via="cli")
         record = show_episode(connection, identity)
     if not acted.first:
@@ -108,7 +101,7 @@ def resolved(
     as_json: Json = False,
 ) -> None:
     """人工解除，写明理由；加重或再次出现时重新预警 / close by hand, with the reason."""
-    with _writing() as connection:
+    with writing() as connection:
         resolve(connection, identity, actor=by or _login(), note=note, at=now_utc(), via="cli")
         record = show_episode(connection, identity)
     _show_one(record, as_json)
@@ -129,8 +122,8 @@ def silenced(
 ) -> None:
     """静默一段时间，写明负责人、理由、结束；无 --reason 时列出静默 / hold messages for a while, or list silences."""
     if reason is None:
-        with _reading(district) as (connection, districts):
-            _show(list_silences(connection, list(districts), now_utc()), as_json, _SILENCES, "静默")
+        with reading(district) as (connection, districts):
+            show(list_silences(connection, list(districts), now_utc()), as_json, _SILENCES, "静默")
         return
     if district is None:
         raise typer.BadParameter("静默须指明区划 / a silence needs its district: --district")
@@ -141,7 +134,7 @@ def silenced(
         settings_of(known).rule(rule)
     now = now_utc()
     end = now + timedelta(hours=hours) if hours is not None else as_of_utc(until)
-    with _writing() as connection:
+    with writing() as connection:
         silence(
             connection,
             district=district,
@@ -154,18 +147,18 @@ def silenced(
             via="cli",
         )
         records = list_silences(connection, [district], now)
-    _show([record for record in records if record["in_force"]], as_json, _SILENCES, "静默")
+    show([record for record in records if record["in_force"]], as_json, _SILENCES, "静默")
 
 
 @alerts_app.command("unsilence")
 def unsilenced(identity: Id, note: Note = "", by: By = None, as_json: Json = False) -> None:
     """提前结束静默 / end a silence before its end."""
     now = now_utc()
-    with _writing() as connection:
+    with writing() as connection:
         unsilence(connection, identity, actor=by or _login(), note=note, at=now, via="cli")
         districts = list(chosen_districts(Settings(), None))
         records = list_silences(connection, districts, now)
-    _show([record for record in records if record["id"] == identity], as_json, _SILENCES, "静默")
+    show([record for record in records if record["id"] == identity], as_json, _SILENCES, "静默")
 
 
 @alerts_app.command("test")
@@ -183,9 +176,9 @@ def sent_as_tests(district: OneDistrict = None, by: By = None, as_json: Json = F
             for item in results
         ]
         said = ", ".join(f"{item.channel}: {item.error or 'ok'}" for item in results)
-        with _writing() as connection:
+        with writing() as connection:
             record_test(connection, district=key, actor=actor, note=said, at=now)
-    _show(records, as_json, "district channel kind error", "测试")
+    show(records, as_json, "district channel kind error", "测试")
     raise typer.Exit(FAILED if any(record["error"] for record in records) else DONE)
 
 
@@ -200,9 +193,9 @@ def replayed(
     """回放：这段时间里规则会发出多少消息，按周计数，不写任何内容 / what would a rule have sent, by week."""
     if to < from_:
         raise typer.BadParameter("末日早于首日 / the last day is before the first")
-    with _reading(district) as (connection, districts):
+    with reading(district) as (connection, districts):
         records = replay_alerts(connection, districts, from_.date(), to.date(), rule_id=rule)
-    _show(records, as_json, _REPLAY, "回放")
+    show(records, as_json, _REPLAY, "回放")
 
 
 def _login() -> str:
@@ -215,43 +208,6 @@ def _login() -> str:
 
 def _show_one(record: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
-        _print_json(record)
+        print_json(record)
     else:
-        terminal.show_episodes(_console(), [record], language=Settings().language)
-
-
-def _show(records: Sequence[Mapping[str, Any]], as_json: bool, columns: str, title: str) -> None:
-    if as_json:
-        _print_json(list(records))
-    else:
-        terminal.show_records(_console(), records, columns.split(), title=title, language=Settings().language)
-
-
-def _print_json(data: object) -> None:
-    typer.echo(json.dumps(data, ensure_ascii=False, indent=1, default=str))
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False)
-
-
-def _warehouse(*, read_only: bool) -> Warehouse:
-    settings = Settings()
-    warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=read_only)
-    warehouse.must_exist()
-    return warehouse
-
-
-@contextmanager
-def _writing() -> Iterator[Connection]:
-    """Yield a connection in a transaction; the next reader sees what was done."""
-    with _warehouse(read_only=False).begin() as connection:
-        yield connection
-
-
-@contextmanager
-def _reading(district: str | None) -> Iterator[tuple[Connection, dict[str, District]]]:
-    """Yield a read-only connection and the districts asked for."""
-    chosen = chosen_districts(Settings(), [district] if district else None)
-    with _warehouse(read_only=True).read() as connection:
-        yield connection, chosen
+        terminal.show_episodes(new_console(), [record], language=Settings().language)

@@ -11,12 +11,11 @@ import typer
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from commands.options import Json
 from flows.settings import Settings
 from warehouse.backup import back_up, restore
 from warehouse.engine import Warehouse, WarehouseError
 from warehouse.transfer import transfer
-
-Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
 
 
 def register(app: typer.Typer) -> None:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from commands.opened import opened
+from commands.options import AsOf, Json, OneDistrict
+from commands.screen import new_console, print_json
 from flows.answers.records import as_of_utc, known_at
 from flows.explain.ask import ExplainError, explain, explain_plan
 from flows.run import FINDINGS, chosen_districts, write_whole
 from flows.settings import Settings
 from reports.explain_page import explain_html
 from reports.explain_tree import show_chain
-from warehouse.engine import Warehouse
 
 
 def register(app: typer.Typer) -> None:
@@ -36,11 +35,11 @@ def explain_value(
         ),
     ],
     parameter: Annotated[str | None, typer.Option(help="监测因子 / one parameter")] = None,
-    district: Annotated[str | None, typer.Option("--district", help="区划 / district key")] = None,
+    district: OneDistrict = None,
     indicator: Annotated[
         int | None, typer.Option(help="规划指标序号 / indicator's number in the plan")
     ] = None,
-    as_of: Annotated[str | None, typer.Option("--as-of", help="按该时点所知 / as known at this time")] = None,
+    as_of: AsOf = None,
     everything: Annotated[
         bool, typer.Option("--all", help="逐个列出全部监测值 / list every reading, not counts by file")
     ] = False,
@@ -48,7 +47,7 @@ def explain_value(
         bool, typer.Option("--html", help="写成网页，存入 report/explain / write a page into report/explain")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="网页文件 / where the page goes")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")] = False,
+    as_json: Json = False,
 ) -> None:
     """溯源：结论 ← 规则条款 ← 监测值与标记 ← 文件、行、列、原文 / why: value, rule, readings, file, row, raw text."""
     settings = Settings()
@@ -63,8 +62,7 @@ def explain_value(
         raise ExplainError(
             "指标须给 --district，不给 --parameter / an indicator needs --district and takes no --parameter"
         )
-    warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=True)
-    warehouse.must_exist()
+    warehouse = opened(settings, read_only=True)
     with warehouse.read() as connection:
         if indicator is not None and district is not None:
             records = explain_plan(
@@ -97,9 +95,9 @@ def explain_value(
         # beside --json the page's place must not be part of the answer
         typer.echo(str(place), err=as_json)
     if as_json:
-        typer.echo(json.dumps(records, ensure_ascii=False, indent=1, default=str))
+        print_json(records)
     elif not (as_html or out is not None):
-        console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False)
+        console = new_console()
         show_chain(console, records, language=settings.language)
     if not records:
         typer.echo("没有记录 / nothing on record", err=True)

@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import getpass
-import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from sqlalchemy import Connection
 
+from commands.opened import opened, reading
+from commands.options import AsOf, By, DryRun, Json, OneDistrict
+from commands.screen import new_console, print_json, show
 from flows.answers.quarantine import quarantine_list, quarantine_show, quarantine_weeks
 from flows.answers.records import as_of_utc
 from flows.replay import Choice, replay
-from flows.run import DONE, chosen_districts
+from flows.run import DONE
 from flows.settings import Settings
 from reports import terminal
 from vocabulary.clock import now_utc
-from vocabulary.district import District
 from vocabulary.reasons import reasons
 from warehouse.appeal import STATES, dismiss, reopen
-from warehouse.engine import Warehouse
 
 quarantine_app = typer.Typer(no_args_is_help=True, help="隔离区 / quarantine")
 
-Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
-OneDistrict = Annotated[str | None, typer.Option("--district", help="区划 / district key")]
-AsOf = Annotated[str | None, typer.Option("--as-of", help="按该时点所知 / as known at this time")]
 Code = Annotated[str | None, typer.Option(help="原因代码 / reason code")]
 Ids = Annotated[list[int], typer.Argument(help="编号 / ids")]
-By = Annotated[str | None, typer.Option(help="处理人，缺省为登录名 / who, default: the login name")]
 
 _LISTED = "id district source delivery row column site parameter observed_at raw code state reason_zh"
 _REPLAYED = (
@@ -63,7 +54,7 @@ def listed(
     """列出隔离的单元格及原因 / list quarantined cells with their reasons."""
     _known_code(code)
     states = STATES if state == "all" else (state,)
-    with _reading(district) as (connection, districts):
+    with reading(district) as (connection, districts):
         moment = as_of_utc(as_of)
         if by_week:
             counted = quarantine_weeks(connection, list(districts), as_of=moment)
@@ -77,7 +68,7 @@ def listed(
                 connection, district, code=code, states=states, limit=limit, as_of=moment
             )
     shown = "district source week code state cells deliveries reason_zh" if by_week else _LISTED
-    _show(records, as_json, shown.split(), "隔离区")
+    show(records, as_json, shown.split(), "隔离区")
 
 
 @quarantine_app.command("show")
@@ -85,14 +76,14 @@ def shown(
     identity: Annotated[int, typer.Argument(help="编号 / id")], as_of: AsOf = None, as_json: Json = False
 ) -> None:
     """一个隔离单元格的原文、出处与处理经过 / one quarantined cell: raw text, place, reason, what became of it."""
-    with _reading(None) as (connection, _):
+    with reading(None) as (connection, _):
         record = quarantine_show(connection, identity, as_of=as_of_utc(as_of))
     if record is None:
         raise typer.BadParameter(f"没有编号 {identity} / no such id: {identity}")
     if as_json:
-        _print_json(record)
+        print_json(record)
     else:
-        terminal.show_facts(_console(), record)
+        terminal.show_facts(new_console(), record)
 
 
 @quarantine_app.command("replay")
@@ -108,13 +99,13 @@ def replayed(
     why: Annotated[str, typer.Option(help="缘由，如修正了哪个别名 / what was put right")] = "",
     by: By = None,
     notify: Annotated[bool, typer.Option("--notify", help="照常发送预警 / send alerts")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="不写任何内容 / write nothing")] = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """规则、别名或名录修正后重判隔离的单元格 / judge again what was turned away, once a rule was put right."""
     _known_code(code)
     chosen = Choice(frozenset(ids or ()), source, code, delivery)
-    console = _console()
+    console = new_console()
 
     def tell(line: str) -> None:
         if not as_json:
@@ -134,7 +125,7 @@ def replayed(
         "zh": "重放（试算，未写入）" if dry_run else "重放",
         "en": "replay (dry run)" if dry_run else "replay",
     }
-    _show(records, as_json, _REPLAYED.split(), titles[run.settings.language])
+    show(records, as_json, _REPLAYED.split(), titles[run.settings.language])
     for line in [*run.summary.failures, *(item.failure for item in run.summary.sources if item.failure)]:
         typer.echo(f"ecoplan: {terminal.plain(line)}", err=True)
     raise typer.Exit(status)
@@ -150,14 +141,13 @@ def dismissed(
 ) -> None:
     """驳回隔离的单元格，写明理由，可撤销 / dismiss cells with a reason; it can be undone."""
     settings = Settings()
-    warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait)
-    _there(warehouse)
+    warehouse = opened(settings, read_only=False)
     step = reopen if undo else dismiss
     with warehouse.begin() as connection:
         step(connection, ids, why=why, by=by or _login(), now=now_utc())
         records = [quarantine_show(connection, identity) for identity in sorted(set(ids))]
     found = [record for record in records if record is not None]
-    _show(found, as_json, _LISTED.split(), "隔离区")
+    show(found, as_json, _LISTED.split(), "隔离区")
     raise typer.Exit(DONE)
 
 
@@ -174,33 +164,3 @@ def _known_code(code: str | None) -> None:
         raise typer.BadParameter(
             f"没有原因代码 {code}，已有 / no such reason code, known: {', '.join(sorted(reasons()))}"
         )
-
-
-def _show(records: Sequence[Mapping[str, Any]], as_json: bool, columns: Sequence[str], title: str) -> None:
-    if as_json:
-        _print_json(list(records))
-    else:
-        terminal.show_records(_console(), records, columns, title=title, language=Settings().language)
-
-
-def _print_json(data: object) -> None:
-    typer.echo(json.dumps(data, ensure_ascii=False, indent=1, default=str))
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False)
-
-
-def _there(warehouse: Warehouse) -> None:
-    warehouse.must_exist()
-
-
-@contextmanager
-def _reading(district: str | None) -> Iterator[tuple[Connection, dict[str, District]]]:
-    """Yield a read-only connection and the districts asked for."""
-    settings = Settings()
-    chosen = chosen_districts(settings, [district] if district else None)
-    warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=True)
-    _there(warehouse)
-    with warehouse.read() as connection:
-        yield connection, chosen

@@ -11,10 +11,13 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Connection, select
 
+from commands.opened import opened
+from commands.options import Json
+from commands.screen import print_json
 from flows.run import chosen_districts
 from flows.settings import Settings
 from flows.site.build import build_site
-from warehouse.engine import Warehouse, WarehouseError
+from warehouse.engine import WarehouseError
 from warehouse.schema import runs
 
 
@@ -26,12 +29,11 @@ def register(app: typer.Typer) -> None:
 def report(
     out: Annotated[Path | None, typer.Option("--out", help="输出文件夹 / folder of the site")] = None,
     show: Annotated[bool, typer.Option("--open", help="在浏览器中打开 / open in a browser")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")] = False,
+    as_json: Json = False,
 ) -> None:
     """生成静态站点：总览、断面、空气、排放、数据质量 / build the static site."""
     settings = Settings()
-    warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=True)
-    warehouse.must_exist()
+    warehouse = opened(settings, read_only=True)
     districts = chosen_districts(settings, None)
     with warehouse.read() as connection:
         summary = _last_run(connection)
@@ -45,7 +47,7 @@ def report(
         "seconds": built.seconds,
     }
     if as_json:
-        typer.echo(json.dumps(record, ensure_ascii=False, indent=1))
+        print_json(record)
     else:
         typer.echo(
             f"{record['index']}：写入 {record['written']} 个文件，未变 {record['kept']} 个，删除 {record['removed']} 个，"

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
+from commands.opened import opened
+from commands.options import AsOf, Districts, Json
+from commands.screen import print_json, show
 from flows.answers.quality import flags_list, verdicts_list
 from flows.answers.records import as_of_utc
 from flows.run import chosen_districts
 from flows.settings import Settings
 from flows.what_if import WhatIfError, read_change, what_if
 from quality.flags import Verdict, flag_rules
-from reports import terminal
-from warehouse.engine import Warehouse
 
 quality_app = typer.Typer(no_args_is_help=True, help="质控标记 / quality flags")
 
-Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
 Toml = {"exists": True, "dir_okay": False}
 Thresholds = Annotated[
     Path | None,
@@ -36,7 +32,6 @@ Expectations = Annotated[
     Path | None,
     typer.Option("--expectations", help="物理范围或逐行判定 / ranges or row expectations", **Toml),
 ]
-Districts = Annotated[list[str] | None, typer.Option("--district", help="区划 / district key")]
 
 _FLAGS = (
     "site name parameter observed_at value unit provider_flag test_zh verdict_zh left_out_of delivery row"
@@ -88,7 +83,7 @@ def listed(
     everything: Annotated[
         bool, typer.Option("--all", help="每个监测值的全部判定 / every verdict of every reading")
     ] = False,
-    as_of: Annotated[str | None, typer.Option("--as-of", help="按该时点所知 / as known at this time")] = None,
+    as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
     """列出可疑和坏的监测值 / list readings found suspect or bad."""
@@ -99,8 +94,7 @@ def listed(
     chosen = chosen_districts(settings, [district])[district]
     if site is not None and site not in set(chosen.sites["key"]):
         raise typer.BadParameter(f"{district} 没有登记点位 {site} / has no registered site {site}")
-    warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=True)
-    warehouse.must_exist()
+    warehouse = opened(settings, read_only=True)
     moment = as_of_utc(as_of)
     with warehouse.read() as connection:
         if everything:
@@ -109,7 +103,7 @@ def listed(
             worst = Verdict.BAD if least == "bad" else Verdict.SUSPECT
             records = flags_list(connection, chosen, period, site=site, test=test, least=worst, as_of=moment)
     columns = list(records[0]) if everything and records else _FLAGS.split()
-    _show(records, as_json, columns, f"质控标记 {district} {period}")
+    show(records, as_json, columns, f"质控标记 {district} {period}")
 
 
 @quality_app.command("what-if")
@@ -130,19 +124,11 @@ def tried(
 
     records = what_if(Settings(), change, districts=district, tell=tell)
     if as_json:
-        typer.echo(json.dumps(records, ensure_ascii=False, indent=1, default=str))
+        print_json(records)
     else:
         for kind, (title, columns) in _SHOWN.items():
             rows = [record for record in records if record["kind"] == kind]
             if rows:
-                _show(rows, as_json=False, columns=["district", *columns.split()], title=title)
+                show(rows, as_json=False, columns=["district", *columns.split()], title=title)
         if not records:
             typer.echo("无变化 / nothing would turn")
-
-
-def _show(records: list[dict[str, Any]], as_json: bool, columns: Sequence[str], title: str) -> None:
-    if as_json:
-        typer.echo(json.dumps(records, ensure_ascii=False, indent=1, default=str))
-        return
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False)
-    terminal.show_records(console, records, columns, title=title, language=Settings().language)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from commands.options import Json
+from commands.screen import print_json
 from flows.gather import files_of
 from flows.run import FINDINGS
 from flows.sniff import sniff_file
@@ -21,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def sniff(
     files: Annotated[list[Path], typer.Argument(help="文件或文件夹 / files or folders")],
-    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")] = False,
+    as_json: Json = False,
 ) -> None:
     """识别文件版式：是什么、有多确定、会载入什么 / which layout a file is, how sure, what it would load."""
     missing = [path for path in files if not path.exists()]
@@ -29,7 +30,7 @@ def sniff(
         raise typer.BadParameter(f"没有这个文件 {missing[0]} / no such file: {missing[0]}")
     found = [sniff_file(file) for path in files for file in files_of(path)]
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
+        print_json(found)
     else:
         console = Console(highlight=False)
         for record in found:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from commands.options import Day, Districts, DryRun, Json
+from commands.screen import new_console, print_json
 from flows.night import sweep_once
 from flows.run import FAILED
 from flows.settings import Settings
 from flows.upkeep import keep_up
 from reports import terminal
-
-Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
 
 
 def register(app: typer.Typer) -> None:
@@ -51,11 +48,11 @@ def up(
 
 
 def sweep(
-    date: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="日期 / date")] = None,
-    district: Annotated[list[str] | None, typer.Option("--district", help="区划 / district key")] = None,
+    date: Day = None,
+    district: Districts = None,
 ) -> None:
     """每小时：地表水与排口的新数据、判定、预警、催办 / every hour: what is new of water and outlets."""
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False)
+    console = new_console()
     run, status = sweep_once(
         Settings(),
         run_date=date and date.date(),
@@ -67,12 +64,12 @@ def sweep(
 
 
 def maintain(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="不写任何内容 / write nothing")] = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """压实仓库、清理旧结果、备份到 ECOPLAN_BACKUPS / compact, drop old results, back up."""
     done = keep_up(Settings(), dry_run=dry_run)
     if as_json:
-        typer.echo(json.dumps(done.as_record(), ensure_ascii=False, indent=1))
+        print_json(done.as_record())
     else:
         terminal.show_facts(Console(highlight=False), done.as_record())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from commands.options import Districts, DryRun, Plain
+from commands.screen import print_json
 from flows.crew import RunnerError
 from flows.night import fill_back, nothing_missing
 from flows.run import DONE, Run
@@ -36,14 +37,14 @@ def register(app: typer.Typer) -> None:
 def backfill(
     from_: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="首日 / first day")],
     to: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="末日 / last day")],
-    district: Annotated[list[str] | None, typer.Option("--district", help="区划 / district key")] = None,
+    district: Districts = None,
     source: Annotated[str | None, typer.Option(help="来源 / source key")] = None,
     only_missing: Annotated[
         bool, typer.Option("--only-missing", help="只补缺失 / only what is missing")
     ] = False,
     notify: Annotated[bool, typer.Option("--notify", help="照常发送预警 / send alerts")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="不写任何内容 / write nothing")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="不经 Prefect 直接运行 / without Prefect")] = False,
+    dry_run: DryRun = False,
+    plain: Plain = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="结束时输出 JSON / print the units as JSON at the end")
     ] = False,
@@ -92,7 +93,7 @@ def backfill(
         )
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
-        typer.echo(json.dumps(run.summary.units, ensure_ascii=False, indent=1))
+        print_json(run.summary.units)
     else:
         _end(console, run)
     raise typer.Exit(status)

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from sqlalchemy import Connection
 
+from commands.opened import reading
+from commands.options import AsOf, Districts, Json
+from commands.screen import new_console, print_json
 from flows.answers.progress import NoIndicatorError, what_moved
 from flows.answers.records import as_of_utc
 from flows.answers.records import indicators as indicator_records
 from flows.answers.secondary import secondary
-from flows.run import chosen_districts
 from flows.settings import Settings
 from reports import terminal
-from vocabulary.district import District
-from warehouse.engine import Warehouse
 
 _WHY = ("kind", "name", "amount", "unit", "share", "note")
 
@@ -30,18 +24,8 @@ def register(app: typer.Typer) -> None:
     app.command("indicators")(indicators)
 
 
-@contextmanager
-def _reading(districts: list[str] | None) -> Iterator[tuple[Connection, dict[str, District]]]:
-    settings = Settings()
-    chosen = chosen_districts(settings, districts)
-    warehouse = Warehouse(settings.warehouse_url(), lock_wait=settings.lock_wait, read_only=True)
-    warehouse.must_exist()
-    with warehouse.read() as connection:
-        yield connection, chosen
-
-
 def indicators(
-    district: Annotated[list[str] | None, typer.Option("--district", help="区划 / district key")] = None,
+    district: Districts = None,
     year: Annotated[int | None, typer.Option(help="年份 / year")] = None,
     why: Annotated[
         int | None, typer.Option(help="第几项指标因何变动 / what moved the indicator of this number")
@@ -49,8 +33,8 @@ def indicators(
     further: Annotated[
         bool, typer.Option("--secondary", help="次级目标和里程碑 / further targets and milestones")
     ] = False,
-    as_of: Annotated[str | None, typer.Option("--as-of", help="按该时点所知 / as known at this time")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")] = False,
+    as_of: AsOf = None,
+    as_json: Json = False,
 ) -> None:
     """规划 21 项指标的进展；--why 某项因何变动，--secondary 次级目标 / the plan's 21 indicators, what moved one, further targets."""
     if further and why is not None:
@@ -58,7 +42,7 @@ def indicators(
     moment = as_of_utc(as_of)
     found: dict[str, list[dict[str, Any]]] = {}
     titles: dict[str, str] = {}
-    with _reading(district) as (connection, chosen):
+    with reading(district) as (connection, chosen):
         for key, one in chosen.items():
             records = indicator_records(connection, one, year, as_of=moment)
             of = int(records[0]["period"]) if records else year
@@ -78,14 +62,14 @@ def indicators(
             titles[key] += f" 第 {why} 项 {name}：因何变动 / what moved it"
     if as_json:
         rows = [record for records in found.values() for record in records]
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1, default=str))
+        print_json(rows)
         return
     for key, records in found.items():
         _print(records, titles[key], "secondary" if further else "why" if why is not None else "plan")
 
 
 def _print(records: list[dict[str, Any]], title: str, kind: str) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False)
+    console = new_console()
     language = Settings().language
     if kind == "secondary":
         terminal.show_secondary(console, records, title=title, language=language)

@@ -1,0 +1,1 @@
+"""The commands of `ecoplan`, one module a group; `cli.py` puts them together."""
