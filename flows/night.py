@@ -132,18 +132,19 @@ def nothing_missing(
     run = open_run(settings, "backfill", districts=districts, source=source, dry_run=True)
     if not run.warehouse.exists():
         return False
+    # the file stays open: opening it once a source would cost more than asking
     with run.warehouse.read() as connection:
         if pending_work(connection, run):
             return False
-    for district in run.districts.values():
-        for item in district.sources:
-            if source not in (None, item.key):
-                continue
-            if item.remote:
-                return False
-            gathered = gather(run, district, item, Window(first, last))
-            if gathered.pending or gathered.failures:
-                return False
+        for district in run.districts.values():
+            for item in district.sources:
+                if source not in (None, item.key):
+                    continue
+                if item.remote:
+                    return False
+                gathered = gather(run, district, item, Window(first, last))
+                if gathered.pending or gathered.failures:
+                    return False
     return True
 
 

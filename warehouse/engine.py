@@ -54,6 +54,7 @@ class Warehouse:
         self.lock_wait = lock_wait
         self.read_only = read_only
         self._engine: Engine | None = None
+        self._live: Warehouse | None = None
 
     @property
     def file(self) -> Path | None:
@@ -147,11 +148,11 @@ class Warehouse:
         snapshot = self.snapshot
         if not self.read_only or snapshot is None or not snapshot.exists():
             return _opened(self)
-        live = Warehouse(
-            self._url_text(), lock_wait=min(self.lock_wait, SNAPSHOT_AFTER_SECONDS), read_only=True
-        )
+        if self._live is None:
+            patience = min(self.lock_wait, SNAPSHOT_AFTER_SECONDS)
+            self._live = Warehouse(self._url_text(), lock_wait=patience, read_only=True)
         try:
-            connection = _opened(live)
+            connection = _opened(self._live)
         except WarehouseBusyError:
             sys.stderr.write(
                 f"数据仓库正被写入，以下为上次发布的副本 / the warehouse is being written, this is the copy "
@@ -159,7 +160,7 @@ class Warehouse:
             )
             copy = Warehouse(f"duckdb:///{snapshot}", lock_wait=self.lock_wait, read_only=True)
             return _opened(copy)
-        self._engine = live.engine()
+        self._engine = self._live.engine()
         return connection
 
     def _url_text(self) -> str:
@@ -180,9 +181,7 @@ class Warehouse:
         if self._engine is None:
             engine = self.bare_engine()
             with self.explained():
-                if not self.read_only:
-                    _prepare(engine)
-                _check(engine, self.shown())
+                _check(_found(engine) if self.read_only else _prepare(engine), self.shown())
             self._engine = engine
         return self._engine
 
@@ -256,20 +255,32 @@ def _opened(warehouse: Warehouse) -> Connection:
         return engine.connect()
 
 
-def _prepare(engine: Engine) -> None:
-    """Make the tables and views of a new warehouse; of one that exists only views that differ are made again."""
+def _prepare(engine: Engine) -> int | None:
+    """Make the tables and views of a new warehouse; of one that exists only views that differ are made again.
+
+    Returns the schema version the warehouse has then.
+    """
     with engine.begin() as connection:
         found = version_of(connection)
         if found is not None and (found != SCHEMA_VERSION or views_are_current(connection)):
-            return
+            return found
         bulk.lock_schema(connection)
-        if version_of(connection) is None:
+        # another process may have made it while this one waited
+        found = version_of(connection)
+        if found is None:
             metadata.create_all(connection)
             connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
             make_views(connection, fresh=True)
-        elif not views_are_current(connection):
+            return SCHEMA_VERSION
+        if not views_are_current(connection):
             # made by a program with other views; the tables are those of this one
             make_views(connection)
+        return found
+
+
+def _found(engine: Engine) -> int | None:
+    with engine.connect() as connection:
+        return version_of(connection)
 
 
 def version_of(connection: Connection) -> int | None:
@@ -280,10 +291,8 @@ def version_of(connection: Connection) -> int | None:
     return found
 
 
-def _check(engine: Engine, shown: str) -> None:
+def _check(found: int | None, shown: str) -> None:
     """Compare the schema version of the warehouse with this program's."""
-    with engine.connect() as connection:
-        found = version_of(connection)
     if found != SCHEMA_VERSION:
         raise _other_version(found, shown)
 
