@@ -217,13 +217,17 @@ def emissions(
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
-    """排口小时达标判定 / hours of outlets against their limits."""
+    """排口达标判定、排放量与许可 / outlets against their limits, tonnes against the permit."""
     with reading([district]) as (connection, districts):
         records = answers_emissions.emissions(
             connection, districts[district], period, as_of=answers.as_of_utc(as_of)
         )
-    columns = "site parameter hours_judged exceed_hour warn_hour excluded days_judged exceed_day highest limit tonnes"
-    show(records, as_json, [*columns.split(), "capture_rate"], f"排口 {district} {period}")
+    if as_json:
+        print_json(records)
+        return
+    terminal.show_emissions(
+        new_console(), records, title=f"排口 {district} {period}", language=Settings().language
+    )
 
 
 @app.command()

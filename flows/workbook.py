@@ -11,19 +11,22 @@ import pandas as pd
 from sqlalchemy import Connection, func, select
 
 from flows.answers.alerts import episodes_known
+from flows.answers.permit_totals import day_of, permit_totals
 from flows.answers.records import indicators as indicator_records
 from flows.evaluate import registry_of, scope_of
 from flows.explain.chain import words_of
 from flows.progress import years_with_data
 from flows.revised import revised_readings, shown_readings
 from flows.run import Run, write_whole
-from flows.site.parts import digest, rows_known, rules_of
+from flows.site.parts import digest, readings_known, rows_known, rules_of
 from indicators.air_editions import in_force_on_its_day
+from indicators.emission_summary import LOOK_BACK
 from reports.site.palette import aqi_levels
 from reports.workbook import About, key_of, words, workbook_sheets, write_workbook
 from vocabulary.clock import now_utc, today, wall_time
 from vocabulary.district import District
 from vocabulary.parameters import parameters
+from vocabulary.rounding import round_half_even
 from warehouse.recall import recall_table
 from warehouse.schema import (
     air_days,
@@ -40,6 +43,8 @@ _EVER = datetime(1970, 1, 1)
 _ITEMS = ("pm2_5", "pm10", "so2", "no2", "co", "o3_mda8")
 #: a statistic's key adds this to its parameter's
 _STATISTIC = "_(mda8|1h_max)$"
+#: places of tonnes, and of a share in percent
+_TONNES, _SHARE = 3, 1
 _YES = {True: "是", False: "否"}
 
 
@@ -104,6 +109,7 @@ def gather_workbook(
         "days": _typed(_days(connection, district, start, end, as_of), "days"),
         "outlets": _typed(_outlets(outlets, places), "outlets"),
         "outlet_months": _typed(_outlet_months(outlets, places), "outlet_months"),
+        "outlet_totals": _typed(_outlet_totals(connection, district, end, as_of), "outlet_totals"),
         "alerts": _typed(_alerts(connection, district, places, start, end, as_of), "alerts"),
         "revisions": _typed(_revisions(connection, district, places, start, end, as_of), "revisions"),
     }
@@ -222,6 +228,22 @@ def _outlet_months(rows: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
     return _named(wide.reset_index(), places, "name", "enterprise").sort_values(["site", "month"])
 
 
+def _outlet_totals(
+    connection: Connection, district: District, end: datetime, as_of: datetime | None
+) -> pd.DataFrame:
+    """Return tonnes of the year beside the permitted ones; what is not registered is an empty cell and a word."""
+    rows = permit_totals(connection, district, end, day=day_of(district, as_of), as_of=as_of)
+    for name in ("tonnes", "tonnes_substituted", "permit_remaining"):
+        rows[name] = round_half_even(rows[name], _TONNES)
+    notes = pd.Series("", index=rows.index).mask(rows["permit_remaining"] < 0, "已超许可排放量")
+    notes = notes.mask(rows["tonnes"].isna(), "无小时数据").mask(rows["permit_of"] == "", "未登记许可排放量")
+    return rows.assign(
+        parameter=_zh(rows["parameter"].str.removesuffix("_norm")),
+        permit_share=round_half_even(rows["permit_share"] * 100, _SHARE),
+        note=notes,
+    )
+
+
 def _alerts(
     connection: Connection,
     district: District,
@@ -287,6 +309,9 @@ def workbook_key(connection: Connection, district: District, year: int, run_date
     known += rows_known(connection, aqi_days, *scope_of(aqi_days, district, start, end, sites=[""]))
     known += rows_known(connection, air_days, *scope_of(air_days, district, start, end, sites=[""]))
     known += rows_known(connection, outlet_results, *scope_of(outlet_results, district, start, end))
+    outlets = district.sites.loc[district.sites["kind"] == "outlet", "key"].tolist()
+    known += readings_known(connection, district, outlets, start - LOOK_BACK, end)
+    known.append(end.date() <= day_of(district, None))
     known += rows_known(
         connection,
         indicator_results,

@@ -1,78 +1,74 @@
-"""Totals of outlets, enterprises and districts against permitted amounts (许可排放量)."""
+"""Tonnes of a year beside what the permits allow for it (许可排放量): of outlets, or of an enterprise's outlets together."""
 
 from __future__ import annotations
 
-import numpy as np
+import datetime as dt
+
 import pandas as pd
 
-from indicators.air_period import parse_period
+_TOTAL = ["parameter", "permit_tonnes", "clause", "document", "sure"]
+_SUMS = ["tonnes", "tonnes_substituted", "open_hours"]
+_COLUMNS = ["permit_of", "site", "enterprise", "sites", "parameter", *_SUMS]
+_COLUMNS += ["permit_tonnes", "permit_share", "permit_remaining", "clause", "document", "sure"]
 
-_KG_A_TONNE = 1000.0
-LEVELS: tuple[str, ...] = ("outlet", "enterprise", "district")
+
+def totals_in_force(totals: pd.DataFrame, day: dt.date) -> pd.DataFrame:
+    """Return the permitted tonnes that hold on a day; the day after `valid_to` none does."""
+    moment = pd.Timestamp(day)
+    holds = (totals["valid_from"] <= moment) & (totals["valid_to"].isna() | (totals["valid_to"] >= moment))
+    return totals[holds].rename(columns={"tonnes": "permit_tonnes"})
 
 
-def totals(
-    ledger: pd.DataFrame, outlets: pd.DataFrame, *, period: str, permitted: pd.DataFrame | None = None
+def against_permit(
+    tonnes: pd.DataFrame, totals: pd.DataFrame, outlets: pd.DataFrame, *, day: dt.date
 ) -> pd.DataFrame:
-    """Tonnes per outlet, enterprise and district.
+    """Lay the tonnes of a year, as far as it has come, beside the permitted ones.
 
     Parameters
     ----------
-    ledger : DataFrame
-        What `substitute` gives: site, parameter, observed_at, kg_measured, kg, substituted.
+    tonnes : DataFrame
+        site, parameter, tonnes, tonnes_substituted, open_hours: what `outlet_tonnes` gives from the first of January on.
+    totals : DataFrame
+        A district's permitted tonnes, as `vocabulary.district.District.permit_totals` has them.
     outlets : DataFrame
-        site, enterprise, district.
-    period : str
-        "2025", "2025-Q1", "2025-10", "2025-01..2025-06".
-    permitted : DataFrame, optional
-        level (outlet, enterprise, district), name, parameter, tonnes (a year), and optionally document.
+        site, enterprise: the registry, each outlet once.
+    day : date
+        Last day of the tonnes: the totals of that day hold for the whole year.
 
     Returns
     -------
     DataFrame
-        level, name, parameter, period, tonnes, tonnes_measured, tonnes_substituted, hours, open_hours (no
-        value and no rule), permitted (a year), used (%, of the year's permit), over (bool).
-        With open hours the tonnes are a lower bound.
+        permit_of ("site", "enterprise", or "" where no total is registered), site or enterprise, sites (the outlets,
+        with commas), parameter, tonnes (t; NaN: no hour on record), tonnes_substituted (t), open_hours, permit_tonnes
+        (t; NaN where none is registered, never 0), permit_share (0…, above 1: more than permitted; NaN of nothing),
+        permit_remaining (t, below 0: beyond), clause, document, sure. An outlet that its enterprise's total covers has no
+        row of its own.
     """
-    span = parse_period(period)
-    rows = ledger[span.contains(ledger["observed_at"])].merge(outlets, on="site", how="left")
-    table = pd.DataFrame(
-        {
-            "parameter": rows["parameter"],
-            "outlet": rows["site"],
-            "enterprise": rows["enterprise"],
-            "district": rows["district"],
-            "tonnes": rows["kg"].fillna(0.0) / _KG_A_TONNE,
-            "tonnes_measured": rows["kg_measured"].fillna(0.0) / _KG_A_TONNE,
-            "tonnes_substituted": rows["kg"].where(rows["substituted"].astype(bool), 0.0) / _KG_A_TONNE,
-            "open_hours": rows["kg"].isna(),
-        }
+    held = totals_in_force(totals, day)
+    own = held.loc[held["site"] != "", ["site", *_TOTAL]]
+    joint = held.loc[held["enterprise"] != "", ["enterprise", *_TOTAL]]
+    figures = tonnes[["site", "parameter", *_SUMS]].astype(dict.fromkeys(_SUMS, "float64"))
+    rows = figures.merge(outlets[["site", "enterprise"]], on="site", how="left")
+    single = rows.drop(columns="enterprise").merge(own, on=["site", "parameter"], how="outer")
+    single = single.merge(outlets[["site", "enterprise"]], on="site", how="left").assign(sites=single["site"])
+    covered = pd.MultiIndex.from_frame(single[["enterprise", "parameter"]]).isin(
+        pd.MultiIndex.from_frame(joint[["enterprise", "parameter"]])
     )
-    parts = [_of_level(table, level) for level in LEVELS]
-    found = pd.concat(parts, ignore_index=True).assign(period=period)
-    limit = _permitted(permitted)
-    found = found.merge(limit, on=["level", "name", "parameter"], how="left")
-    found["used"] = found["tonnes"] / found["permitted"].where(found["permitted"] > 0) * 100
-    found["over"] = found["tonnes"] > found["permitted"]
-    first = ["level", "name", "parameter", "period"]
-    return found[[*first, *[name for name in found.columns if name not in first]]]
-
-
-def _of_level(table: pd.DataFrame, level: str) -> pd.DataFrame:
-    named = table[table[level].notna() & (table[level] != "")]
-    sums = named.groupby([level, "parameter"], as_index=False).agg(
+    alone = single["permit_tonnes"].isna()
+    single = single[~(covered & alone.to_numpy())].assign(permit_of=alone.map({True: "", False: "site"}))
+    together = rows.groupby(["enterprise", "parameter"], as_index=False).agg(
         tonnes=("tonnes", "sum"),
-        tonnes_measured=("tonnes_measured", "sum"),
         tonnes_substituted=("tonnes_substituted", "sum"),
-        hours=("tonnes", "size"),
         open_hours=("open_hours", "sum"),
+        sites=("site", ",".join),
     )
-    return sums.rename(columns={level: "name"}).assign(level=level)
-
-
-def _permitted(permitted: pd.DataFrame | None) -> pd.DataFrame:
-    names = ["level", "name", "parameter"]
-    if permitted is None or permitted.empty:
-        empty = pd.DataFrame({name: pd.Series([], dtype="str") for name in names})
-        return empty.assign(permitted=np.array([], dtype=np.float64))
-    return permitted[[*names, "tonnes"]].rename(columns={"tonnes": "permitted"})
+    together = joint.merge(together, on=["enterprise", "parameter"], how="left")
+    together = together.assign(permit_of="enterprise", site="", sites=together["sites"].fillna(""))
+    found = pd.concat([single, together], ignore_index=True)
+    permitted = found["permit_tonnes"]
+    found["permit_share"] = found["tonnes"] / permitted.where(permitted > 0)
+    found["permit_remaining"] = permitted - found["tonnes"]
+    texts = ["clause", "document", "sure", "enterprise"]
+    found[texts] = found[texts].fillna("")
+    found["open_hours"] = found["open_hours"].astype("Int64")
+    return found[_COLUMNS].sort_values(["enterprise", "sites", "parameter"], ignore_index=True)

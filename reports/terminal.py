@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from vocabulary.rounding import round_half_even
+
 #: status of an indicator -> how it reads, and its colour beside the words
 STATUS = {
     "met": ("已达标", "met", "green"),
@@ -82,6 +84,16 @@ HEADINGS = {
     "raw": ("原文", "raw"),
     "delivery": ("文件", "file"),
     "balance": ("收支", "balance"),
+    "hours_judged": ("判定小时", "hours"),
+    "exceed_hour": ("小时超标", "hours over"),
+    "warn_hour": ("预警", "warned"),
+    "excluded": ("不参与", "excluded"),
+    "days_judged": ("判定日", "days"),
+    "exceed_day": ("日均超标", "days over"),
+    "highest": ("最高", "highest"),
+    "tonnes": ("排放量 t", "tonnes"),
+    "capture_rate": ("捕集率", "capture"),
+    "permit": ("本年累计/许可", "year of permit"),
     "setting": ("设置", "setting"),
     "origin": ("来自", "from"),
 }
@@ -124,6 +136,46 @@ _HALVES = (re.compile(r" / [^；]*"), re.compile(r"^[^；]*? / "))
 def _one_language(remaining: str, place: int) -> str:
     """Return the half of a budget that is in the reader's language; the sections named after it stay."""
     return _HALVES[place].sub("", remaining, count=1)
+
+
+def permit_used(record: Mapping[str, Any], language: str = "zh") -> str:
+    """Return how much of a year's permitted tonnes an outlet's item has used: `12.3/365 t (3.4 %)`."""
+    place = _LANGUAGE[language]
+    if record["permit_tonnes"] is None:
+        # an item without mass (pH) has no total to register
+        missing = ("未登记许可排放量", "not registered")[place]
+        return missing if record["year_tonnes"] is not None else ""
+    if record["year_tonnes"] is None:
+        return f"—/{plain(record['permit_tonnes'])} t"
+    tonnes, share = _places(record["year_tonnes"], 3), record["permit_share"]
+    part = "" if share is None else f" ({_places(share * 100, 1)} %)"
+    whose = ("（全厂）", " (enterprise)")[place] if record["permit_of"] == "enterprise" else ""
+    return f"{tonnes}/{plain(record['permit_tonnes'])} t{part}{whose}"
+
+
+def show_emissions(
+    console: Console, records: Sequence[Mapping[str, Any]], *, title: str, language: str = "zh"
+) -> None:
+    """Print outlets' items: counts of hours and days, tonnes, capture rate, and the year beside its permit."""
+    shown = [
+        {
+            **record,
+            "tonnes": _places(record["tonnes"], 3),
+            "capture_rate": _places(record["capture_rate"], 4),
+            "permit": permit_used(record, language),
+        }
+        for record in records
+    ]
+    columns = (
+        "site parameter hours_judged exceed_hour warn_hour excluded days_judged exceed_day highest limit tonnes "
+        "capture_rate permit"
+    )
+    show_records(console, shown, columns.split(), title=title, language=language)
+
+
+def _places(value: float | None, places: int) -> str:
+    """Return a figure with its places, half to even on the decimal; nothing where there is none."""
+    return "" if value is None else f"{round_half_even([value], places)[0]:.{places}f}"
 
 
 def heading(key: str, language: str = "zh") -> str:

@@ -1,6 +1,7 @@
 """A district (区县) as data: its sites, sources, permit limits and plans.
 
-Reads districts/<name>/: district.toml, sites.csv, sources.toml, permit_limits.csv, plan*.toml.
+Reads districts/<name>/: district.toml, sites.csv, sources.toml, permit_limits.csv, plan*.toml; where they are there,
+permit_totals.csv and outline.geojson.
 Every file is checked against its schema; an error names the file, the line, the key and what was
 expected. Data only: nothing is computed here.
 """
@@ -18,7 +19,9 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from vocabulary.district_files import DistrictError, line_of, read_table, read_text, read_toml
+from vocabulary.district_outline import Outline, read_outline
 from vocabulary.district_sources import Source
+from vocabulary.district_totals import read_permit_totals
 from vocabulary.parameters import parameters
 from vocabulary.plan import Plan, Strict
 
@@ -133,9 +136,10 @@ class _Limit(Strict):
 class District:
     """One district and everything a user edits about it.
 
-    `sites` and `permit_limits` are frames with the columns of their CSV files; an open `valid_to`
-    is NaT, an absent `target_class` is NA. `plans` are ordered by their first year. `run_date` is
-    the day an example is run on (None for a real district: the calendar decides).
+    `sites`, `permit_limits` and `permit_totals` are frames with the columns of their CSV files; an open
+    `valid_to` is NaT, an absent `target_class` is NA. `plans` are ordered by their first year. `run_date` is
+    the day an example is run on (None for a real district: the calendar decides). `outline` is what the
+    map draws under the sites (None where none is given).
     """
 
     key: str
@@ -149,6 +153,8 @@ class District:
     sites: pd.DataFrame
     sources: tuple[Source, ...]
     permit_limits: pd.DataFrame
+    permit_totals: pd.DataFrame
+    outline: Outline | None
     plans: tuple[Plan, ...]
 
     def plan_for(self, year: int) -> Plan | None:
@@ -262,6 +268,8 @@ def load_district(folder: Path) -> District:
         sites=sites,
         sources=sources,
         permit_limits=limits,
+        permit_totals=read_permit_totals(folder, sites),
+        outline=read_outline(folder),
         plans=tuple(plans),
     )
 

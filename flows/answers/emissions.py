@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection
 
+from flows.answers.permit_totals import PERMIT, day_of, of_outlets, outlet_hours, permit_totals, reached
 from flows.answers.records import as_records, bounds, known_at
 from flows.evaluate import registry_of
-from flows.used_readings import divide, with_left_out
+from flows.used_readings import with_left_out
 from indicators.emission_days import judge_outlet_days
 from indicators.emission_hours import judge_outlet_hours
 from indicators.emission_summary import LOOK_BACK, outlet_tonnes
 from vocabulary.district import District
-from warehouse.recall import recall_readings
 
 _KEY = ["site", "parameter"]
 _VERDICTS = ["ok", "exceed_hour", "warn_hour", "excluded"]
@@ -29,29 +29,43 @@ _COLUMNS = (
 def emissions(
     connection: Connection, district: District, period: str, *, as_of: datetime | None = None
 ) -> list[dict[str, Any]]:
-    """Return one record an outlet and limited item: hours and days judged, exceedances, tonnes, capture."""
+    """Return one record an outlet and limited item: hours and days judged, exceedances, tonnes, capture, and permit.
+
+    A period that still runs counts as far as its hours have come.
+    """
+    day = day_of(district, as_of)
+    rows = outlet_items(connection, district, period, day=day, as_of=as_of)
+    if rows.empty:
+        return []
+    totals = of_outlets(permit_totals(connection, district, bounds(period)[1], day=day, as_of=as_of))
+    rows = rows.merge(totals, on=_KEY, how="left")
+    rows[["permit_of", "permit_document"]] = rows[["permit_of", "permit_document"]].fillna("")
+    return as_records(rows[[*_COLUMNS.split(), *PERMIT.split()]])
+
+
+def outlet_items(
+    connection: Connection, district: District, period: str, *, day: date, as_of: datetime | None = None
+) -> pd.DataFrame:
+    """Return what `emissions` tells of a period alone, without the year's tonnes and the permit; empty without hours.
+
+    Parameters
+    ----------
+    day
+        The day the answer is given for (`flows.answers.permit_totals.reached`).
+    """
     registry = registry_of(district)
     outlets = district.sites[district.sites["kind"] == "outlet"]
     start, end = bounds(period)
     quarter = pd.Timestamp(start).to_period("Q").start_time.to_pydatetime()
-    history = recall_readings(
-        connection,
-        district=district.key,
-        # substitution looks back over valid hours, the capture rate over the quarter
-        start=min(start - LOOK_BACK, quarter),
-        end=end,
-        sites=list(outlets["key"]),
-        periods=["1h"],
-        as_of=as_of,
-    )
-    # the provider's marks are judged with the hours, by the standard of the medium: such hours are `excluded`
-    used = divide(connection, district, history, "emissions", marks=False, as_of=as_of)
+    # substitution looks back over valid hours, the capture rate over the quarter
+    used = outlet_hours(connection, district, min(start - LOOK_BACK, quarter), end, as_of)
     history = used.kept
+    end = reached(history, start, end, day)
     span = history[history["observed_at"] >= start]
     hours = judge_outlet_hours(span, district.permit_limits, registry=registry)
     hours = hours[hours["verdict"] != "no-limit"]
     if hours.empty:
-        return []
+        return pd.DataFrame(columns=_COLUMNS.split())
     days = judge_outlet_days(span, district.permit_limits, registry=registry)
     tonnes = outlet_tonnes(history, registry=registry, start=start, end=end)
     rows = _hours(hours).merge(_days(days), on=_KEY, how="left").merge(tonnes, on=_KEY, how="left")
@@ -63,7 +77,7 @@ def emissions(
     flagged = used.flagged[used.flagged["observed_at"] >= start]
     rows = with_left_out(rows, flagged.groupby(_KEY).size().rename("left_out"))
     rows["left_out"] += rows["excluded"]
-    return as_records(rows[_COLUMNS.split()])
+    return rows[_COLUMNS.split()]
 
 
 def _hours(hours: pd.DataFrame) -> pd.DataFrame:

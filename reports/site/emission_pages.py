@@ -1,16 +1,27 @@
-"""The page of a district's outlets: hours against their limits, tonnes, capture rate, exceedances one by one."""
+"""The page of a district's outlets: hours against their limits, tonnes, capture rate, permitted tonnes, exceedances one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.revisions import KINDS_ZH, VERDICTS
 from reports.site.render import render
+from vocabulary.parameters import parameters
+from vocabulary.rounding import round_half_even
 
 Record = Mapping[str, Any]
 
 _KINDS_EN = {"hour": "hour", "day": "day"}
+#: places of tonnes, and of a share in percent
+_TONNES, _SHARE = 3, 1
+#: what a permitted total's mark says of how sure it is, where that is worth saying
+_UNSURE = {
+    "P": ("待核", "to be checked"),
+    "M": ("转引", "second-hand"),
+    "U": ("未核实", "not verified"),
+    "C": ("自定", "our own choice"),
+}
 
 
 def emissions_page(district: Record, data: Record, common: Record) -> bytes:
@@ -52,8 +63,48 @@ def emissions_page(district: Record, data: Record, common: Record) -> bytes:
         ],
         n_found=data["n_found"],
         limits=data["limits"],
+        years=_years(data["totals"]),
         **{name: value for name, value in common.items() if name != "names"},
     )
+
+
+def _years(totals: Sequence[Record]) -> list[tuple[int, str, list[dict[str, Any]]]]:
+    """Return each year with its last hour and its rows, the latest year first."""
+    found = []
+    for year in sorted({row["year"] for row in totals}, reverse=True):
+        rows = [row for row in totals if row["year"] == year]
+        found.append((year, max(row["until"] for row in rows), [_against(row) for row in rows]))
+    return found
+
+
+def _against(row: Record) -> dict[str, Any]:
+    """Return the texts of tonnes beside a permit; what is not registered stays none, which is no zero."""
+    key = row["parameter"].removesuffix("_norm")
+    known = parameters().get(key)
+    return {
+        "name": row["name"],
+        "joint": row["permit_of"] == "enterprise",
+        "sites": row["sites"].split(",") if row["sites"] else [],
+        "item": (known.zh, known.en) if known else (key, key),
+        "tonnes": _rounded(row["tonnes"], _TONNES),
+        "at_least": bool(row["open_hours"]),
+        "substituted": _rounded(row["tonnes_substituted"], _TONNES),
+        "permitted": _plain(row["permit_tonnes"]),
+        "share": _rounded(None if row["permit_share"] is None else row["permit_share"] * 100, _SHARE),
+        "remaining": _rounded(row["permit_remaining"], _TONNES),
+        "beyond": row["permit_remaining"] is not None and row["permit_remaining"] < 0,
+        "document": row["document"],
+        "clause": row["clause"],
+        "sure": _UNSURE.get(row["sure"]),
+    }
+
+
+def _rounded(value: float | None, places: int) -> str | None:
+    return None if value is None else f"{round_half_even([value], places)[0]:.{places}f}"
+
+
+def _plain(value: float | None) -> str | None:
+    return None if value is None else f"{value:.10g}"
 
 
 def _exceedances(

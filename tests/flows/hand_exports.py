@@ -59,6 +59,7 @@ def write_exports(made: Slice) -> None:
             kept = [line for line in kept if line.split(",")[0] in _SITES]
         registry.write_text(head + "".join(kept), "utf-8")
         permits.write_text(permits.read_text("utf-8").splitlines(keepends=True)[0], "utf-8")
+        (district / "permit_totals.csv").unlink()
     _write_air(made)
     _write_water(made)
     _write_rest(made)

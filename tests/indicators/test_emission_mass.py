@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from indicators.emission_mass import capture_rate, mass
 from indicators.emission_months import outlet_months
 from indicators.emission_substitution import substitute
 from indicators.emission_summary import outlet_tonnes
-from indicators.emission_totals import totals
+from indicators.emission_totals import against_permit
 from indicators.registry import default_registry
 
 REGISTRY = default_registry()
@@ -189,42 +189,87 @@ def test_missing_flow_is_substituted_too():
     assert found["kg"].iloc[10:12].tolist() == pytest.approx([0.095] * 2)
 
 
-OUTLETS = pd.DataFrame(
-    {"site": ["G", "H"], "enterprise": ["示例企业", "示例企业"], "district": ["chiping", "chiping"]}
-)
+OUTLETS = pd.DataFrame({"site": ["G", "H"], "enterprise": ["示例企业", "示例企业"]})
 
 
-def test_totals_against_permitted_amounts():
-    # 100 hours of 1000 mg/m³ · 10⁶ m³/h = 1 t an hour
+def permitted(*rows):
+    """Rows of site, enterprise, parameter, tonnes, valid_from, valid_to."""
+    names = ["site", "enterprise", "parameter", "tonnes", "valid_from", "valid_to"]
+    frame = pd.DataFrame(rows, columns=names).astype({"site": "str", "enterprise": "str", "parameter": "str"})
+    for name in ("valid_from", "valid_to"):
+        frame[name] = pd.to_datetime(frame[name]).astype("datetime64[us]")
+    return frame.assign(tonnes=frame["tonnes"].astype(float), clause="表", document="证", sure="C")
+
+
+def year_tonnes(frame, end=datetime(2025, 4, 1)):
+    return outlet_tonnes(frame, registry=REGISTRY, start=datetime(2025, 1, 1), end=end)
+
+
+def test_tonnes_of_outlets_and_of_an_enterprise_against_their_permits():
+    # 100 hours of 1000 mg/m³ · 10⁶ m³/h = 1 t an hour, of each of two outlets
     frame = gas([1000.0] * 100, flow=1e6)
-    both = pd.concat([frame, frame.assign(site="H")])
-    ledger = substitute(both, registry=REGISTRY)
-    permitted = pd.DataFrame(
-        [
-            {"level": "enterprise", "name": "示例企业", "parameter": "flue_nox", "tonnes": 160.0},
-            {"level": "outlet", "name": "G", "parameter": "flue_nox", "tonnes": 400.0},
-        ]
+    tonnes = year_tonnes(pd.concat([frame, frame.assign(site="H")]), datetime(2025, 1, 5, 4))
+    held = permitted(
+        ("", "示例企业", "flue_nox_norm", 160, "2021-01-01", None),
+        ("G", "", "flue_nox_norm", 400, "2021-01-01", None),
     )
-    found = totals(ledger, OUTLETS, period="2025", permitted=permitted).set_index(["level", "name"])
-    assert found.loc[("outlet", "G"), "tonnes"] == pytest.approx(100.0)
-    assert found.loc[("outlet", "G"), "used"] == pytest.approx(25.0)
-    assert found.loc[("enterprise", "示例企业"), "tonnes"] == pytest.approx(200.0)
-    assert bool(found.loc[("enterprise", "示例企业"), "over"])
-    assert found.loc[("district", "chiping"), "tonnes"] == pytest.approx(200.0)
-    assert np.isnan(found.loc[("district", "chiping"), "permitted"])
+    found = against_permit(tonnes, held, OUTLETS, day=date(2025, 1, 5)).set_index("permit_of")
+    assert sorted(found.index) == ["enterprise", "site"]
+    one = found.loc["site"]
+    assert (one["site"], one["sites"], one["enterprise"]) == ("G", "G", "示例企业")
+    assert one["tonnes"] == pytest.approx(100.0)
+    assert one["permit_share"] == pytest.approx(0.25)
+    assert one["permit_remaining"] == pytest.approx(300.0)
+    both = found.loc["enterprise"]
+    assert (both["site"], both["sites"], both["open_hours"]) == ("", "G,H", 0)
+    assert both["tonnes"] == pytest.approx(200.0)
+    assert both["permit_share"] == pytest.approx(1.25)
+    assert both["permit_remaining"] == pytest.approx(-40.0)
 
 
-def test_totals_show_what_was_substituted_and_what_stays_open():
+def test_what_is_not_registered_is_missing_and_never_zero():
+    tonnes = year_tonnes(gas([1000.0] * 100, flow=1e6), datetime(2025, 1, 5, 4))
+    none = against_permit(tonnes, permitted(), OUTLETS, day=date(2025, 1, 5)).iloc[0]
+    assert (none["permit_of"], none["document"]) == ("", "")
+    assert none["tonnes"] == pytest.approx(100.0)
+    assert none[["permit_tonnes", "permit_share", "permit_remaining"]].isna().all()
+    # a permit without an hour on record: no tonnes, which are not tonnes of zero
+    held = permitted(("H", "", "flue_nox_norm", 10, "2021-01-01", None))
+    silent = against_permit(tonnes.iloc[:0], held, OUTLETS, day=date(2025, 1, 5)).iloc[0]
+    assert (silent["site"], silent["permit_of"], silent["permit_tonnes"]) == ("H", "site", 10.0)
+    assert silent[["tonnes", "permit_share", "permit_remaining"]].isna().all()
+
+
+def test_the_total_of_the_last_day_holds_and_of_nothing_there_is_no_share():
+    tonnes = year_tonnes(gas([1000.0] * 100, flow=1e6), datetime(2025, 1, 5, 4))
+    held = permitted(
+        ("G", "", "flue_nox_norm", 400, "2021-01-01", "2025-01-04"),
+        ("G", "", "flue_nox_norm", 0, "2025-01-05", None),
+    )
+    shares = {
+        day: against_permit(tonnes, held, OUTLETS, day=date(2025, 1, day)).iloc[0][
+            ["permit_tonnes", "permit_share", "permit_remaining"]
+        ]
+        for day in (4, 5)
+    }
+    assert shares[4].tolist() == pytest.approx([400.0, 0.25, 300.0])
+    assert (shares[5]["permit_tonnes"], shares[5]["permit_remaining"]) == (0.0, pytest.approx(-100.0))
+    assert np.isnan(shares[5]["permit_share"])
+    assert against_permit(tonnes, held, OUTLETS, day=date(2020, 12, 31)).iloc[0]["permit_of"] == ""
+
+
+def test_tonnes_show_what_was_substituted_and_what_stays_open():
     flags = np.full(2160, "N", dtype=object)
     flags[:5] = "D"
     flags[1000:1010] = "D"
-    ledger = filled(flags, np.full(2160, 1000.0))
-    found = totals(ledger, OUTLETS, period="2025-Q1").iloc[0]
-    assert found["open_hours"] == 5
-    assert found["tonnes"] == pytest.approx(2.155)
-    assert found["tonnes_measured"] == pytest.approx(2.145)
-    assert found["tonnes_substituted"] == pytest.approx(0.010)
-    assert totals(ledger, OUTLETS, period="2025-04").empty
+    frame = gas(np.full(2160, 1000.0), flags=flags)
+    tonnes = year_tonnes(frame).iloc[0]
+    assert tonnes["open_hours"] == 5
+    assert tonnes["tonnes"] == pytest.approx(2.155)
+    assert tonnes["tonnes_measured"] == pytest.approx(2.145)
+    assert tonnes["tonnes_substituted"] == pytest.approx(0.010)
+    beside = against_permit(year_tonnes(frame), permitted(), OUTLETS, day=date(2025, 3, 31)).iloc[0]
+    assert (beside["open_hours"], beside["tonnes"]) == (5, pytest.approx(2.155))
 
 
 def daily(valid_days, parameter="flue_nox_norm", start="2025-03-01", length=31, due=24):
