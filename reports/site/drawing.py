@@ -22,6 +22,16 @@ _NAMED = 60
 _WIDTH, _HEIGHT, _EDGE = 720.0, 460.0, 46.0
 _LABEL_HEIGHT, _SIGN_WIDTH = 15.0, 12.5
 _ROW, _LEFT, _HEAD = 22, 190, 22
+#: how areas and lines under a map are drawn: (closed, schematic) -> attributes
+_GROUND = {
+    (True, False): 'fill="#eef2e6" fill-rule="evenodd" stroke="#5b6670" stroke-width="1.6"',
+    (True, True): 'fill="none" stroke="#5b6670" stroke-width="1.4" stroke-dasharray="8 5"',
+    (False, False): 'fill="none" stroke="#2a6f9e" stroke-width="2"',
+    (False, True): 'fill="none" stroke="#2a6f9e" stroke-width="1.6" stroke-dasharray="8 5"',
+}
+_SCHEMATIC = ("示意范围，非行政边界", "schematic, not an administrative boundary")
+#: pixels from which on two points are told apart
+_SEEN = 0.7
 
 
 @dataclass(frozen=True)
@@ -93,17 +103,36 @@ def sparkline(
     ) + Markup("".join(parts) + "</svg>")  # noqa: S704  # only numbers of ours
 
 
-def site_map(marks: Sequence[Mark], words: tuple[str, str]) -> Markup:
+def site_map(
+    marks: Sequence[Mark],
+    words: tuple[str, str],
+    ground: Sequence[Mapping[str, Any]] = (),
+    *,
+    whole: bool = True,
+) -> Markup:
     """Return the map of some sites with degrees and a scale; empty without coordinates.
 
-    No outline of a district and no course of a river is drawn: none may be bundled, and none is guessed.
+    Parameters
+    ----------
+    marks
+        The sites.
+    words
+        What it is, in Chinese and English.
+    ground
+        Shapes under the sites: `closed`, `parts` (rows of longitude and latitude), `name`, `schematic`. None is guessed:
+        they are the district's own file (outline.geojson).
+    whole
+        The map shows all of the areas; else only what lies around the sites.
     """
     if not marks:
         return Markup("")
     middle = math.radians(sum(mark.lat for mark in marks) / len(marks))
     squeeze = max(math.cos(middle), 0.1)
-    west, east = min(mark.lon for mark in marks), max(mark.lon for mark in marks)
-    south, north = min(mark.lat for mark in marks), max(mark.lat for mark in marks)
+    places = [(mark.lon, mark.lat) for mark in marks]
+    if whole:
+        places += [point for shape in ground if shape["closed"] for part in shape["parts"] for point in part]
+    west, east = min(lon for lon, _ in places), max(lon for lon, _ in places)
+    south, north = min(lat for _, lat in places), max(lat for _, lat in places)
     room = max((east - west) * squeeze * 0.08, (north - south) * 0.12, 0.01)
     west, east, south, north = west - room / squeeze, east + room / squeeze, south - room, north + room
     scale = min((_WIDTH - 2 * _EDGE) / ((east - west) * squeeze), (_HEIGHT - 2 * _EDGE) / (north - south))
@@ -117,7 +146,8 @@ def site_map(marks: Sequence[Mark], words: tuple[str, str]) -> Markup:
         return _EDGE + (north - lat) * scale
 
     height = tall + 2 * _EDGE
-    parts = [_degrees(west, east, south, north, across, down)]
+    parts = [_ground(ground, (left, _EDGE, wide, tall), across, down)]
+    parts.append(_degrees(west, east, south, north, across, down))
     # open marks under full ones: classes are what one looks for
     ordered = sorted(marks, key=lambda mark: (mark.kind == "section", mark.here))
     parts += [_marked(mark, across(mark.lon), down(mark.lat)) for mark in ordered]
@@ -126,6 +156,55 @@ def site_map(marks: Sequence[Mark], words: tuple[str, str]) -> Markup:
     parts.append(_scale_bar(scale, left + wide, height))
     head = Markup('<svg class="map" viewBox="0 0 {:.0f} {:.0f}" role="group" aria-label="{} {}">')
     return head.format(_WIDTH, height, *words) + Markup("").join(parts) + Markup("</svg>")
+
+
+def ground_words(ground: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return what a map's outlines are and whose, each said once: source and licence."""
+    return list(dict.fromkeys((str(shape["source"]), str(shape["licence"])) for shape in ground))
+
+
+def _ground(
+    ground: Sequence[Mapping[str, Any]], frame: tuple[float, float, float, float], across: Any, down: Any
+) -> Markup:
+    """Draw areas and lines within the frame of degrees; what is no boundary is dashed, and said so."""
+    if not ground:
+        return Markup("")
+    drawn = []
+    for shape in sorted(ground, key=lambda shape: not shape["closed"]):
+        path = "".join(
+            _path([(across(lon), down(lat)) for lon, lat in part], closed=shape["closed"])
+            for part in shape["parts"]
+        )
+        look = _GROUND[bool(shape["closed"]), bool(shape["schematic"])]
+        said = " ".join([shape["name"], *(_SCHEMATIC if shape["schematic"] else ())]).strip()
+        title = Markup("<title>{}</title>").format(said) if said else Markup("")
+        drawn.append(
+            Markup(f'<path class="ground" d="{path}" {look}>')  # noqa: S704  # only numbers of ours
+            + title
+            + Markup("</path>")
+        )
+    box = " ".join(f"{value:.1f}" for value in frame)
+    left, top, wide, tall = (f"{value:.1f}" for value in frame)
+    # a drawing of its own cuts off what lies beyond the degrees
+    inner = Markup('<svg x="{}" y="{}" width="{}" height="{}" viewBox="{}">').format(
+        left, top, wide, tall, box
+    )
+    found = inner + Markup("").join(drawn) + Markup("</svg>")
+    if any(shape["schematic"] for shape in ground):
+        label = Markup('<text x="{:.0f}" y="{:.0f}" text-anchor="middle">{}</text>')
+        found += label.format(_WIDTH / 2, _EDGE - 18, " · ".join(_SCHEMATIC))
+    return found
+
+
+def _path(points: Sequence[tuple[float, float]], *, closed: bool) -> str:
+    """Return a part as a path; points nearer to the one before than can be seen are left out."""
+    kept = [points[0]]
+    for point in points[1:-1]:
+        if math.dist(point, kept[-1]) >= _SEEN:
+            kept.append(point)
+    if not closed:
+        kept.append(points[-1])
+    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in kept) + ("z" if closed else "")
 
 
 def _degrees(west: float, east: float, south: float, north: float, across: Any, down: Any) -> Markup:
