@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from flows.answers.records import as_of_utc, as_records
-from flows.revised import revised_readings, shown_readings
+from flows.revised import revised_readings, revising, shown_readings
 from flows.run import Run, write_whole
 from flows.turned import (
     Span,
@@ -28,7 +28,7 @@ from flows.turned import (
 )
 from reports.revisions import has_revisions, revisions_html
 from vocabulary.clock import now_utc
-from warehouse.schema import runs
+from warehouse.schema import deliveries, runs
 
 _DAY_LENGTH = len("2026-01-15")
 
@@ -104,6 +104,12 @@ def publish_revisions(run: Run) -> Path | None:
         begin = connection.execute(select(func.min(runs.c.started_at)).where(runs.c.run_date == day))
         until = now_utc()
         since: datetime = (begin.scalar_one_or_none() or until) - timedelta(microseconds=1)
+        # most nights revise nothing: one question to the ledger, not one to every table
+        ledger = select(deliveries.c.id).where(
+            *revising(since, until, None), deliveries.c.district.in_(sorted(run.districts))
+        )
+        if connection.execute(ledger.limit(1)).first() is None:
+            return None
         report = revision_report(connection, since, until)
     report = {key: [row for row in rows if row["district"] in run.districts] for key, rows in report.items()}
     if not has_revisions(report):
