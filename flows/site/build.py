@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -22,9 +22,9 @@ from sqlalchemy import Connection, select
 from flows.answers.alerts import episodes_known
 from flows.answers.records import as_records
 from flows.documents.write import documents_index
-from flows.explain.pages import explained_links
 from flows.site.air import gather_air
 from flows.site.emissions import gather_emissions, key_of_emissions
+from flows.site.pages import Gathered, Pages, district_pages
 from flows.site.parts import (
     Parts,
     Span,
@@ -33,15 +33,15 @@ from flows.site.parts import (
     readings_known,
     rows_known,
     rules_of,
-    span_of,
+    spans_of,
 )
 from flows.site.quality import gather_quality
-from flows.site.water import gather_water
+from flows.site.water import gather_water, ground_of
 from reports import overview
-from reports.site import air_pages, data_pages, emission_pages, water_pages
+from reports.site import air_pages, data_pages, water_pages
 from reports.site.folder import Written, keys_of, others_files, publish_folder
 from reports.site.palette import aqi_levels, rules
-from reports.site.render import ASSETS, asset, look, style
+from reports.site.render import ASSETS, asset, style
 from vocabulary.clock import now_utc, wall_time
 from vocabulary.district import District
 from vocabulary.plan import Indicator, Plan
@@ -74,43 +74,6 @@ class Built:
     made: list[str]
     written: Written
     seconds: float = 0.0
-
-
-@dataclass
-class _Pages:
-    """Pages of this build by path: those that must be made, and those that are the same as published."""
-
-    published: Mapping[str, str]
-    nav: list[Record]
-    names: dict[str, str]
-    made: dict[str, bytes] = field(default_factory=dict)
-    kept: dict[str, str] = field(default_factory=dict)
-    keys: dict[str, str] = field(default_factory=dict)
-
-    def add(self, path: str, rests_on: Any, make: Callable[[Record], bytes]) -> None:
-        """Make a page, unless the published one was made from the same."""
-        key = digest([look(), self.nav, self.names, rests_on])
-        if self.published.get(path) == key:
-            self.kept[path] = key
-            return
-        self.made[path] = make({"nav": self.nav, "here": path, "names": self.names})
-        self.keys[path] = key
-
-
-@dataclass(frozen=True)
-class _Gathered:
-    """A district with its parts; `hashes` tell parts apart without looking into them."""
-
-    district: District
-    span: Span
-    facts: Record
-    sites: list[Record]
-    water: Record
-    air: Record
-    emissions: Record
-    quality: Record
-    plans: list[Record]
-    hashes: dict[str, str]
 
 
 def build_site(
@@ -149,11 +112,11 @@ def build_site(
     target = folder or home / "report"
     gathered = [_gather(connection, district, run_date, parts) for district in districts.values()]
     names = {item.district.key: item.district.name_zh for item in gathered}
-    pages = _Pages(keys_of(target), _nav(gathered), names)
+    pages = Pages(keys_of(target), _nav(gathered), names)
     episodes = _episodes(connection, districts, gathered)
     for item in gathered:
         mine = [episode for episode in episodes if episode["district"] == item.district.key]
-        _district_pages(pages, item, mine, home / "report")
+        district_pages(pages, item, mine, home / "report")
     beside = others_files(home / "report") if (home / "report").is_dir() else []
     # the page of an earlier program has the name of ours
     beside = [path for path in beside if path not in {*_OWN, *pages.made, *pages.kept}]
@@ -169,9 +132,9 @@ def build_site(
     )
 
 
-def _gather(connection: Connection, district: District, run_date: date, parts: Parts) -> _Gathered:
-    span = span_of(connection, district, run_date)
-    judged = [rules_of(district, run_date), span.start, span.end]
+def _gather(connection: Connection, district: District, run_date: date, parts: Parts) -> Gathered:
+    spans = spans_of(connection, district, run_date)
+    rules = rules_of(district, run_date)
     key, mine = district.key, district.key
     kinds = {
         kind: district.sites.loc[district.sites["kind"] == kind, "key"].tolist()
@@ -181,43 +144,56 @@ def _gather(connection: Connection, district: District, run_date: date, parts: P
     def known(table: Any) -> list[str]:
         return rows_known(connection, table, table.c.district == mine)
 
-    def take(kind: str, rests_on: list[Any], gather: Callable[[], Any]) -> tuple[Any, str]:
-        return parts.take(f"{kind}-{key}", [*judged, rests_on], gather)
+    def take(kind: str, span: Span, rests_on: list[Any], gather: Callable[[], Any]) -> tuple[Any, str]:
+        return parts.take(f"{kind}-{key}", [rules, span.start, span.end, rests_on], gather)
 
     hashes: dict[str, str] = {}
     water, hashes["water"] = take(
         "water",
+        spans["section"],
         [
             known(section_results),
-            readings_known(connection, district, kinds["section"], span.start, span.end),
+            readings_known(
+                connection, district, kinds["section"], spans["section"].start, spans["section"].end
+            ),
         ],
-        lambda: gather_water(connection, district, span),
+        lambda: gather_water(connection, district, spans["section"]),
     )
     air, hashes["air"] = take(
-        "air", [known(aqi_days), known(air_days)], lambda: gather_air(connection, district, span)
+        "air",
+        spans["station"],
+        [known(aqi_days), known(air_days)],
+        lambda: gather_air(connection, district, spans["station"]),
     )
     emissions, hashes["emissions"] = take(
         "emissions",
-        [known(outlet_results), key_of_emissions(connection, district, span, run_date)],
-        lambda: gather_emissions(connection, district, span, parts, run_date),
+        spans["outlet"],
+        [known(outlet_results), key_of_emissions(connection, district, spans["outlet"], run_date)],
+        lambda: gather_emissions(connection, district, spans["outlet"], parts, run_date),
     )
     steps = connection.execute(select(quarantine_steps.c.at).order_by(quarantine_steps.c.at.desc()).limit(1))
     quality, hashes["quality"] = take(
         "quality",
+        spans[""],
         [
             deliveries_known(connection, district),
             rows_known(connection, flags),
             str(steps.scalar_one_or_none()),
         ],
-        lambda: gather_quality(connection, district, span),
+        lambda: gather_quality(connection, district, spans[""]),
     )
     plans = _plans(connection, district, run_date)
     hashes["plans"] = digest(plans)
     sites = district.sites.drop_duplicates("key", keep="last")
-    return _Gathered(
+    return Gathered(
         district,
-        span,
-        {"key": key, "name_zh": district.name_zh, "name_en": district.name_en},
+        spans,
+        {
+            "key": key,
+            "name_zh": district.name_zh,
+            "name_en": district.name_en,
+            "ground": ground_of(district),
+        },
         as_records(sites[["key", "name", "kind", "river", "lon", "lat"]]),
         water,
         air,
@@ -228,7 +204,7 @@ def _gather(connection: Connection, district: District, run_date: date, parts: P
     )
 
 
-def _nav(gathered: list[_Gathered]) -> list[Record]:
+def _nav(gathered: list[Gathered]) -> list[Record]:
     def link(href: str, zh: str, en: str) -> Record:
         return {"href": href, "zh": zh, "en": en}
 
@@ -255,53 +231,9 @@ def _nav(gathered: list[_Gathered]) -> list[Record]:
     return [*groups, {"name": "", "links": about}]
 
 
-def _section_page(
-    item: _Gathered, section: Record, episodes: list[Record], links: list[Record], common: Record
-) -> bytes:
-    """Return a section's page; `links` are the explanations that the night published of it."""
-    months = item.span.months
-    told = common | {"explained": links}
-    return water_pages.section_page(item.facts, section, item.water, item.sites, episodes, months, told)
-
-
-def _district_pages(pages: _Pages, item: _Gathered, episodes: list[Record], report: Path) -> None:
-    key, months = item.district.key, item.span.months
-    pages.add(
-        f"{key}/plan.html",
-        ["plan", item.facts, item.hashes["plans"]],
-        lambda common: overview.plan_page(item.facts, _by_group(item.plans), common),
-    )
-    if item.water["sections"]:
-        pages.add(
-            f"{key}/water.html",
-            ["water", item.facts, item.sites, item.hashes["water"]],
-            lambda common: water_pages.water_page(item.facts, item.water, item.sites, months, common),
-        )
-    near = [(section["key"], water_pages.latest_of(section)) for section in item.water["sections"]]
-    around = [item.facts, item.sites, near, item.water["days"], item.water["items"], item.water["standard"]]
-    placed = digest(around)
-    for section in item.water["sections"]:
-        mine = [episode for episode in episodes if episode["subject"] == section["key"]]
-        links = explained_links(report, key, section["key"])
-        make = partial(_section_page, item, section, mine, links)
-        pages.add(f"{key}/sections/{section['key']}.html", ["section", placed, section, mine, links], make)
-    if item.air["stations"] or item.air["days"]:
-        pages.add(
-            f"{key}/air.html",
-            ["air", item.facts, item.hashes["air"]],
-            lambda common: air_pages.air_page(item.facts, item.air, months, common),
-        )
-    if item.emissions["outlets"]:
-        pages.add(
-            f"{key}/emissions.html",
-            ["emissions", item.facts, item.hashes["emissions"]],
-            lambda common: emission_pages.emissions_page(item.facts, item.emissions, common),
-        )
-
-
 def _whole_pages(
-    pages: _Pages,
-    gathered: list[_Gathered],
+    pages: Pages,
+    gathered: list[Gathered],
     episodes: list[Record],
     summary: Mapping[str, Any],
     home: Path,
@@ -366,7 +298,7 @@ def _downloads(beside: list[str]) -> dict[tuple[str, str], list[Record]]:
 
 
 def _episodes(
-    connection: Connection, districts: Mapping[str, District], gathered: list[_Gathered]
+    connection: Connection, districts: Mapping[str, District], gathered: list[Gathered]
 ) -> list[Record]:
     """Return every episode but annulled ones as pages show it, the newest first."""
     pages = {
@@ -414,16 +346,3 @@ def _fact(indicator: Indicator, run_date: date) -> Record:
         "baseline": [same[-1].year, same[-1].value] if same else None,
         "target": None if target.value is None else [target.year, target.value],
     }
-
-
-def _by_group(plans: list[Record]) -> list[Record]:
-    return [
-        plan
-        | {
-            "rows_by_group": [
-                {"group": (row["fact"]["group_zh"], row["fact"]["group_en"]), "row": row}
-                for row in plan["rows"]
-            ]
-        }
-        for plan in plans
-    ]

@@ -25,6 +25,8 @@ from warehouse.schema import deliveries, flags, readings, series
 
 #: years that the site shows by day: the running one and the one before
 YEARS_BY_DAY = 2
+#: kinds of sites that have pages of their own
+KINDS = ("section", "station", "outlet")
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,32 @@ def digest(data: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def span_of(connection: Connection, district: District, run_date: date) -> Span:
-    """Return the days the site shows of a district: up to its last reading, at most up to the run's date."""
-    query = select(func.max(deliveries.c.observed_to)).where(
-        deliveries.c.district == district.key, deliveries.c.observed_to < run_date + timedelta(days=1)
+def spans_of(connection: Connection, district: District, run_date: date) -> dict[str, Span]:
+    """Return the days the site shows of each kind of site (`section`, `station`, `outlet`), and of all of them (`""`).
+
+    Each ends with the last reading of a registered site of its kind, at most with the run's date: where the air
+    stopped years ago and the water went on, the last known of both is shown. A kind without readings has the
+    days of all; a district without any those up to the run's date.
+    """
+    query = (
+        select(series.c.site, func.max(readings.c.observed_at).label("last"))
+        .select_from(readings.join(series, readings.c.series_id == series.c.id))
+        .where(
+            series.c.district == district.key,
+            readings.c.observed_at < datetime.combine(run_date + timedelta(days=1), datetime.min.time()),
+        )
+        .group_by(series.c.site)
     )
-    latest = connection.execute(query).scalar_one_or_none()
-    last = latest.date() if latest is not None else run_date
+    found = dict(connection.execute(query).tuples().all())
+    rows = district.sites.drop_duplicates("key", keep="last")
+    last = rows["key"].map(found)
+    latest = last.groupby(rows["kind"]).max().dropna()
+    whole = latest.max().date() if len(latest) else run_date
+    days = {kind: latest[kind].date() if kind in latest.index else whole for kind in KINDS}
+    return {kind: _span(day) for kind, day in {**days, "": whole}.items()}
+
+
+def _span(last: date) -> Span:
     start = datetime(last.year - YEARS_BY_DAY + 1, 1, 1)
     return Span(start, datetime.combine(last, datetime.min.time()) + timedelta(days=1))
 

@@ -40,6 +40,8 @@
     };
   }
 
+  function nothing(value) { return value === null || value === undefined; }
+
   var COLOURS = ["#0b5394", "#c2570c", "#2e7d4f", "#7a4fb5", "#8a6d3b", "#a01a58"];
   var SYMBOLS = ["circle", "rect", "triangle", "diamond", "pin", "arrow"];
   var DASHES = ["solid", "dashed", "dotted"];
@@ -47,9 +49,13 @@
   function option(data) {
     var series = data.series.map(function (one, place) {
       var bar = data.kind === "bar";
+      var few = data.x.length < 40;
+      // a line has no length between two gaps: such a value is drawn as a point
+      var lone = function (at) { return one.data[at] !== null && nothing(one.data[at - 1]) && nothing(one.data[at + 1]); };
       return {
         name: said(one.name), type: bar ? "bar" : "line", data: one.data, stack: one.stack || undefined,
-        connectNulls: false, showSymbol: data.x.length < 40, symbolSize: 5, symbol: SYMBOLS[place % SYMBOLS.length],
+        connectNulls: false, showSymbol: true, showAllSymbol: true,
+        symbolSize: function (value, point) { return few || lone(point.dataIndex) ? 5 : 0; }, symbol: SYMBOLS[place % SYMBOLS.length],
         itemStyle: { color: one.colour || COLOURS[place % COLOURS.length] },
         lineStyle: { width: 1.7, type: DASHES[Math.floor(place / COLOURS.length) % 3 === 0 ? place % 3 : 1] },
         barMaxWidth: 28

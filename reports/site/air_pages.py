@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.site.calendars import month_rows
+from reports.site.calendars import month_rows, months_between, since_first
+from reports.site.paging import Part
 from reports.site.palette import aqi_levels
 from reports.site.render import number, render
 from vocabulary.parameters import parameters
@@ -58,10 +59,10 @@ def last_day(data: Record) -> dict[str, Any] | None:
     }
 
 
-def air_page(district: Record, data: Record, months: Sequence[str], common: Record) -> bytes:
-    """Return the page of a district's air."""
+def air_page(district: Record, data: Record, months: Sequence[str], part: Part, common: Record) -> bytes:
+    """Return the page of a district's air; `part` is the first page of its stations."""
     levels = aqi_levels(data["levels"])
-    newest = list(months)[::-1]
+    newest = since_first(_cells(data["days"]), months)
     last = max((day["day"] for day in data["days"]), default="9999-12-31")
     calendars = [
         {
@@ -87,10 +88,23 @@ def air_page(district: Record, data: Record, months: Sequence[str], common: Reco
         statistics={year: _statistics(rows) for year, rows in data["statistics"].items() if rows},
         primary=_primary(data["days"]),
         charts_data=[chart for chart in (_chart(data["months"], *given) for given in _CHARTS) if chart],
-        months=[(month, data["months"][month]) for month in newest if month in data["months"]],
+        months=[(month, data["months"][month]) for month in sorted(data["months"], reverse=True)],
         monthly=[(key, _label(key)) for _, _, _, keys in _CHARTS for key in keys],
-        stations=data["stations"],
+        part=part,
         **common,
+    )
+
+
+def stations_page(district: Record, data: Record, part: Part, common: Record) -> bytes:
+    """Return a further page of a district's stations."""
+    return render(
+        "site_stations.html",
+        depth=1,
+        title=(f"{district['name_zh']} 空气站", f"{district['name_en']}: air stations"),
+        district=district,
+        levels=aqi_levels(data["levels"]),
+        part=part,
+        **(dict(common) | {"here": f"{district['key']}/air.html"}),
     )
 
 
@@ -186,9 +200,10 @@ def _label(key: str) -> tuple[str, str]:
 def _chart(
     months: Mapping[str, Record], zh: str, en: str, unit: str, keys: Sequence[str]
 ) -> dict[str, Any] | None:
-    axis = list(months)
+    # a month without data has its place on the axis: a line ends there
+    axis = months_between(months)
     series: list[dict[str, Any]] = [
-        {"name": list(_name(key.split(" ")[0])), "data": [months[month].get(key) for month in axis]}
+        {"name": list(_name(key.split(" ")[0])), "data": [months.get(month, {}).get(key) for month in axis]}
         for key in keys
     ]
     if not any(value is not None for one in series for value in one["data"]):

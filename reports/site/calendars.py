@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import calendar
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 #: what stands in a day without data
@@ -27,6 +27,21 @@ def month_rows(
         {"month": month, "days": [_cell(cells, month, day, last) for day in range(1, _DAYS + 1)]}
         for month in months
     ]
+
+
+def since_first(cells: Mapping[str, object], months: Sequence[str]) -> list[str]:
+    """Return the months from the first that has a day in `cells`, the newest first; none where no day is known."""
+    first = min(cells, default="9999")[:7]
+    return [month for month in months if month >= first][::-1]
+
+
+def months_between(months: Iterable[str]) -> list[str]:
+    """Return every month from the first to the last of some."""
+    given = sorted(months)
+    if not given:
+        return []
+    first, last = (int(text[:4]) * 12 + int(text[5:7]) - 1 for text in (given[0], given[-1]))
+    return [f"{count // 12}-{count % 12 + 1:02d}" for count in range(first, last + 1)]
 
 
 def _cell(cells: Mapping[str, tuple[int, str]], month: str, day: int, last: str) -> tuple[int, str] | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.site.calendars import month_rows
-from reports.site.drawing import Mark, site_map
+from reports.site.calendars import month_rows, since_first
+from reports.site.drawing import Mark, ground_words, site_map
+from reports.site.paging import Part
 from reports.site.palette import water_classes
 from reports.site.render import render, unit
 from vocabulary.parameters import parameters
@@ -90,10 +91,12 @@ def marks_of(
 
 
 def water_page(
-    district: Record, data: Record, sites: Sequence[Record], months: Sequence[str], common: Record
+    district: Record, data: Record, sites: Sequence[Record], months: Sequence[str], part: Part, common: Record
 ) -> bytes:
-    """Return the list of a district's sections: class by month, the year so far, and the map of its sites."""
-    shown = list(months)[:-16:-1]
+    """Return a page of the list of a district's sections: class by month, the year so far; the first has the map."""
+    first, ground = part.number == 1, district.get("ground", ())
+    begun = min((row["period"] for section in data["sections"] for row in section["months"]), default="")
+    shown = [month for month in months if month >= begun][:-16:-1]
     rows = [
         {
             "section": section,
@@ -102,19 +105,29 @@ def water_page(
             "months": [_by_period(section).get(month) for month in shown],
             "year": section["years"][-1] if section["years"] else None,
         }
-        for section in data["sections"]
+        for section in part.rows
     ]
     return render(
         "site_water.html",
         depth=1,
+        part=part,
+        first=first,
+        standing=_standing(data["sections"]) if part.links else [],
         title=(f"{district['name_zh']} 地表水", f"{district['name_en']}: surface water"),
         district=district,
         rows=rows,
         months=shown,
-        map=site_map(marks_of(sites, data["sections"], depth=1), _MAP_WORDS),
+        map=site_map(marks_of(sites, data["sections"], depth=1), _MAP_WORDS, ground) if first else "",
+        ground=ground_words(ground),
         unplaced=[site["name"] for site in sites if site["lon"] is None or site["lat"] is None],
-        **common,
+        **(dict(common) | {"here": f"{district['key']}/water.html"}),
     )
+
+
+def _standing(sections: Sequence[Record]) -> list[tuple[int, int]]:
+    """Return class and how many sections have it by their latest evaluation; 0 stands for those without one."""
+    latest = [latest_of(section)["class"] or 0 for section in sections]
+    return [(number, latest.count(number)) for number in (*water_classes(), 0) if number in latest]
 
 
 def section_page(
@@ -127,7 +140,7 @@ def section_page(
     common: Record,
 ) -> bytes:
     """Return the page of one section: calendar, factors beside limits, months, map, episodes with their evidence."""
-    target = section["target_class"]
+    target, ground = section["target_class"], district.get("ground", ())
     there = {key for row in section["means"].values() for key in row}
     items = [item for item in data["items"] if item["key"] in there]
     calendar = {day: (number, water_classes()[number].key) for day, number in section["calendar"].items()}
@@ -140,7 +153,7 @@ def section_page(
         section=section,
         level=_LEVEL.get(section["level"], (section["level"], section["level"])),
         latest=latest_of(section),
-        calendar=month_rows(calendar, list(months)[::-1], last=data["days"][-1]) if calendar else [],
+        calendar=month_rows(calendar, since_first(calendar, months), last=data["days"][-1]),
         items=[item | {"limit": _limit_text(section["limits"].get(item["key"]), target)} for item in items],
         means=[(month, section["means"][month]) for month in sorted(section["means"], reverse=True)],
         months=[
@@ -151,7 +164,8 @@ def section_page(
             year | {"factors": factors(year["worst"], year["multiples"])} for year in section["years"][::-1]
         ],
         charts_data=[_chart(item, section, data) for item in items if item["key"] in section["charts"]],
-        map=site_map(_around(section, sites, data["sections"]), _MAP_WORDS),
+        map=site_map(around(section, sites, data["sections"]), _MAP_WORDS, ground, whole=False),
+        ground=ground_words(ground),
         episodes=episodes,
         last_day=max(section["calendar"], default=data["days"][-1]),
         standard=data["standard"],
@@ -159,7 +173,7 @@ def section_page(
     )
 
 
-def _around(section: Record, sites: Sequence[Record], sections: Sequence[Record]) -> list[Mark]:
+def around(section: Record, sites: Sequence[Record], sections: Sequence[Record]) -> list[Mark]:
     """Return the marks of a section and the sites nearest to it; none where it has no position."""
     lon, lat = section["lon"], section["lat"]
     if lon is None or lat is None:
@@ -199,6 +213,12 @@ def _limit_text(rule: Record | None, target: int | None) -> str:
 
 
 def _chart(item: Record, section: Record, data: Record) -> dict[str, Any]:
+    # every item's axis begins with the section's first day: what lies before has nothing to show
+    known = [
+        next((at for at, value in enumerate(row) if value is not None), 0)
+        for row in section["charts"].values()
+    ]
+    begin = min(known)
     rule, target = section["limits"].get(item["key"]), section["target_class"]
     limits: list[dict[str, Any]] = []
     if rule is not None:
@@ -218,8 +238,8 @@ def _chart(item: Record, section: Record, data: Record) -> dict[str, Any]:
         "kind": "line",
         "title": [f"{item['zh']} 日均值", f"{item['en']}, daily means"],
         "unit": unit(item["unit"]),
-        "x": data["days"],
-        "series": [{"name": [item["zh"], item["en"]], "data": section["charts"][item["key"]]}],
+        "x": data["days"][begin:],
+        "series": [{"name": [item["zh"], item["en"]], "data": section["charts"][item["key"]][begin:]}],
         "limits": seen,
         "fit": True,
         "scale": item["key"] in {"ph", "do", "water_temp"},

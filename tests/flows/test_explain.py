@@ -17,14 +17,26 @@ from flows.answers.records import PeriodError, as_of_utc
 from flows.explain.ask import ExplainError, explain, explain_plan
 from flows.explain.chain import KEYS
 from flows.settings import Settings
+from tests.conftest import fresh_postgres
 from tests.flows.conftest import Night
 from vocabulary.district import load_districts
 from warehouse.engine import Warehouse
+from warehouse.transfer import transfer
 
 
-@pytest.fixture(scope="module")
-def settings(first_night: Night) -> Settings:
-    return first_night.made.settings()
+@pytest.fixture(
+    scope="module",
+    params=["duckdb", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.thorough])],
+)
+def settings(request: pytest.FixtureRequest, first_night: Night) -> Settings:
+    """The first night's warehouse on each engine: on the server it is the embedded one, moved there."""
+    embedded = first_night.made.settings()
+    if request.param == "duckdb":
+        return embedded
+    served = fresh_postgres(request.getfixturevalue("postgres_uri"))
+    moved = transfer(Warehouse(embedded.warehouse_url(), lock_wait=30.0, read_only=True), served)
+    assert moved["dump_sha256"] == first_night.dump_sha256
+    return first_night.made.settings(warehouse=served.url.render_as_string(hide_password=False))
 
 
 @pytest.fixture(scope="module")
@@ -208,8 +220,7 @@ def test_before_anything_was_known_nothing_is_explained(connection: Connection, 
     assert records[0]["known_at"] == "2026-01-02T00:00:00"
 
 
-def test_a_file_that_was_changed_is_not_proved(first_night: Night, tmp_path: Path) -> None:
-    settings = first_night.made.settings()
+def test_a_file_that_was_changed_is_not_proved(settings: Settings, tmp_path: Path) -> None:
     with Warehouse(settings.warehouse_url(), lock_wait=30.0, read_only=True).read() as connection:
         good = asked(connection, settings, "GX-S2", "2026-03-31T20", parameter="tp")
         (reading,) = of_kind(good, "reading")
