@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,16 @@ def gather_water(connection: Connection, district: District, span: Span) -> dict
             for fact in facts
         ],
     }
+
+
+def ground_of(district: District) -> list[dict[str, Any]]:
+    """Return what the district's maps draw under the sites, as plain data; nothing without its outline.geojson."""
+    shapes = district.outline.shapes if district.outline is not None else ()
+    # lists, as they come back from a kept part
+    return [
+        asdict(shape) | {"parts": [[list(point) for point in part] for part in shape.parts]}
+        for shape in shapes
+    ]
 
 
 def _item(key: str) -> dict[str, str]:
