@@ -49,7 +49,7 @@ def automatic_conditions(scene: Scene, rule: Rule, since: Mapping[str, datetime]
     since = {site: first for site, first in since.items() if site in known}
     if not since:
         return nothing()
-    days = _days_with_times(scene, since)
+    days = only_since(_days_with_times(scene, since), since)
     if days.empty:
         return nothing()
     return _flat(scene, rule, days) if rule.kind == "data-flat" else _shares(scene, rule, days, since)
