@@ -80,12 +80,13 @@ def bounds(period: str) -> tuple[datetime, datetime]:
         raise wrong
     try:
         start = pd.Period(first.replace("-Q", "Q")).start_time
-        end = pd.Period((last or first).replace("-Q", "Q")).end_time
+        # the first moment of the period after: the last one of this is known to microseconds or nanoseconds only
+        end = (pd.Period((last or first).replace("-Q", "Q")) + 1).start_time
     except ValueError as error:
         raise wrong from error
-    if end < start:
+    if end <= start:
         raise wrong
-    return start.to_pydatetime(), (end + pd.Timedelta(nanoseconds=1)).floor("us").to_pydatetime()
+    return start.to_pydatetime(), end.to_pydatetime()
 
 
 def known_at(as_of: datetime | None) -> str:

@@ -154,7 +154,10 @@ def site_map(
     if len(marks) <= _NAMED:
         parts.append(_names(ordered, [(across(mark.lon), down(mark.lat)) for mark in ordered]))
     parts.append(_scale_bar(scale, left + wide, height))
-    head = Markup('<svg class="map" viewBox="0 0 {:.0f} {:.0f}" role="group" aria-label="{} {}">')
+    # narrower, and its names could not be read: a phone moves it sideways
+    head = Markup(
+        '<svg class="map" style="min-width:34rem" viewBox="0 0 {:.0f} {:.0f}" role="group" aria-label="{} {}">'
+    )
     return head.format(_WIDTH, height, *words) + Markup("").join(parts) + Markup("</svg>")
 
 

@@ -52,6 +52,7 @@ def test_every_sheet_is_there_with_a_frozen_heading_a_filter_and_widths() -> Non
         "每日AQI",
         "排口",
         "排口逐月",
+        "排放量与许可",
         "预警",
         "修订",
     ]
