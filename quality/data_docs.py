@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from quality.engine import library
+from quality.engine import ALONE, library
 
 _SITE, _VALIDATIONS = "site", "validations"
 #: how the library writes a time into a path
@@ -37,11 +37,6 @@ def keep_validation(
     at
         When it was judged, UTC without zone.
     """
-    context = _context(folder)
-    from great_expectations.core.expectation_validation_result import (  # noqa: PLC0415 - see quality.engine
-        expectationSuiteValidationResultSchema,
-    )
-
     named = {**document, "suite_name": f"{district} {source}"}
     at = at.replace(tzinfo=UTC)
     named["meta"] = {
@@ -54,8 +49,15 @@ def keep_validation(
             "batch_identifiers": {"batch": name},
         },
     }
-    key = _key(f"{district}.{source}", name, at)
-    context.validation_results_store.set(key, expectationSuiteValidationResultSchema.load(named))
+    # other threads may be judging: a context that is made becomes the library's own for all of them
+    with ALONE:
+        context = _context(folder)
+        from great_expectations.core.expectation_validation_result import (  # noqa: PLC0415 - see quality.engine
+            expectationSuiteValidationResultSchema,
+        )
+
+        key = _key(f"{district}.{source}", name, at)
+        context.validation_results_store.set(key, expectationSuiteValidationResultSchema.load(named))
 
 
 def build_data_docs(folder: Path, *, now: datetime, days: int) -> Path | None:
@@ -84,10 +86,11 @@ def build_data_docs(folder: Path, *, now: datetime, days: int) -> Path | None:
             district, source, name, *_ = path.relative_to(kept).parts
             missing.append(_key(f"{district}.{source}", name, at))
     if missing or not current:
-        context = _context(folder)
-        # the index comes with the pages: where none is missing, one is made again
-        chosen = missing or context.validation_results_store.list_keys()[:1]
-        context.build_data_docs(resource_identifiers=chosen or None)
+        with ALONE:
+            context = _context(folder)
+            # the index comes with the pages: where none is missing, one is made again
+            chosen = missing or context.validation_results_store.list_keys()[:1]
+            context.build_data_docs(resource_identifiers=chosen or None)
     return index
 
 

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,9 @@ import pandas as pd
 from quality.suites import RowExpectation
 from vocabulary.reasons import reasons
 
-#: the library parses every ``$PARAMETER`` with one parser for the whole process, whose state two threads spoil
-_ONE_AT_A_TIME = threading.Lock()
+#: held by whoever is in the library: it parses every ``$PARAMETER`` with one parser for the whole process and knows one
+#: context at a time, which two threads spoil
+ALONE = threading.RLock()
 _LISTS = frozenset({"unexpected_list", "unexpected_index_list", "partial_unexpected_index_list"})
 
 
@@ -42,7 +44,15 @@ class Outcome:
 
 def library() -> Any:
     """Return Great Expectations, imported on first use."""
-    # imported here because it takes seconds: a night with nothing new must not pay for it
+    with ALONE:
+        return _imported()
+
+
+@cache
+def _imported() -> Any:
+    # once and no more: the filters of warnings are the process's own, and two threads that put them back one after
+    # the other leave those of the first behind. Not on top, because it takes seconds that a night with nothing new
+    # must not pay for
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="module 'sre_\\w+' is deprecated")
         import great_expectations as gx  # noqa: PLC0415 - see above
@@ -176,7 +186,7 @@ def run(
     """
     gx = library()
     try:
-        with _ONE_AT_A_TIME:
+        with ALONE:
             validation = _validation(gx, frame, expectations, terms, id_column)
     except gx.exceptions.GreatExpectationsError as error:
         raise JudgementError(f"Great Expectations: {error}") from error

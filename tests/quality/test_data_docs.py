@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
 
 from flows.night import night
+from quality import data_docs
 from quality.data_docs import build_data_docs, keep_validation
+from quality.engine import ALONE
 from quality.judge import judge
 from tests.flows.slices import empty_slice
 
@@ -67,3 +70,19 @@ def test_what_is_old_goes_and_what_is_there_is_not_made_again(make, tmp_path):
 def test_nothing_kept_gives_no_pages(tmp_path):
     assert build_data_docs(tmp_path, now=datetime(2026, 3, 1), days=30) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_other_thread_judges_while_the_library_has_the_context_of_the_pages(make, tmp_path, monkeypatch):
+    judged = judge(make([{}]), source="air-quotsoft", documented=True)
+    real, entered = data_docs._context, []
+
+    def watched(folder):
+        with ThreadPoolExecutor(1) as other:
+            entered.append(other.submit(ALONE.acquire, blocking=False).result())
+        return real(folder)
+
+    monkeypatch.setattr(data_docs, "_context", watched)
+    day = datetime(2026, 3, 1, 2, 30)
+    keep_validation(tmp_path, judged.document, district="chiping", source="air-quotsoft", name="a", at=day)
+    assert build_data_docs(tmp_path, now=day, days=60) is not None
+    assert entered == [False, False]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from quality import engine
 from quality import judge as judge_module
 from quality.engine import JudgementError, library, run
 from quality.judge import judge, judged_frame, terms
@@ -149,3 +150,13 @@ def test_threads_judge_side_by_side_but_never_two_in_the_parser_of_the_library(m
         together = list(threads.map(lambda _: [o.rows.tolist() for o in run(frame, suite, TERMS)], range(8)))
     assert together == [alone] * 8
     assert max(most) == 1
+
+
+def test_the_filters_of_warnings_are_changed_once_and_not_by_every_thread_that_judges(monkeypatch):
+    known = library()
+
+    def forbidden():
+        raise AssertionError("the filters are the whole process's")
+
+    monkeypatch.setattr(engine.warnings, "catch_warnings", forbidden)
+    assert library() is known
