@@ -14,6 +14,9 @@ from typing import Any, Protocol, Self
 
 from flows.settings import Settings
 
+#: a cluster made for the time of a run: processes, since Python's threads share one interpreter; no page for browsers
+LOCAL_CLUSTER: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": None}
+
 
 class RunnerError(Exception):
     """The runner asked for cannot be had: an extra is missing, or the warehouse is for one process only."""
@@ -131,7 +134,7 @@ class DaskCrew:
 
     def __init__(self, workers: int, address: str) -> None:
         distributed = dask_distributed()
-        given = {"address": address} if address else {"n_workers": workers, "threads_per_worker": 1}
+        given = {"address": address} if address else {"n_workers": workers, **LOCAL_CLUSTER}
         self._client = distributed.Client(**given)
         self.workers = max(1, len(self._client.scheduler_info()["workers"]))
 

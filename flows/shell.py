@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from contextvars import ContextVar
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+import httpx
 from prefect import State, allow_failure, get_run_logger, task
 from prefect.artifacts import (
     create_markdown_artifact,
@@ -15,11 +18,15 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.runtime import flow_run
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.crew import Handle, check_runner, dask_distributed
+from flows.crew import LOCAL_CLUSTER, Handle, RunnerError, check_runner, dask_distributed
 from flows.run import DONE, FAILED, Run
 from flows.settings import Settings
 from flows.units import Progress
@@ -39,6 +46,9 @@ FINDINGS_STATE = "Findings"
 
 #: seconds between two updates of a progress artifact
 _ARTIFACT_SECONDS = 2.0
+
+#: seconds in which Prefect must answer a worker, and take what it has left to say
+_REACH_SECONDS = 10.0
 
 #: a state's message is a line, the artifact and the summary file hold the rest
 _MESSAGE = 1000
@@ -87,6 +97,23 @@ def as_tasks(settings: Settings) -> Callable[..., Any]:
     return do
 
 
+@dataclass(frozen=True)
+class _TaskHandle:
+    """A task run, and those it comes after."""
+
+    future: Any
+    after: tuple[_TaskHandle, ...]
+
+    def result(self) -> Any:
+        try:
+            return self.future.result()
+        except Exception:
+            # a task whose forerunner failed was never run: Prefect says that, the forerunner says why
+            for handle in self.after:
+                handle.result()
+            raise
+
+
 class TaskCrew:
     """Units of work as Prefect tasks, under the task runner of the settings: threads or a Dask cluster."""
 
@@ -95,6 +122,7 @@ class TaskCrew:
         self.local = settings.runner == "threads"
         self.workers = settings.workers
         self._runner: Any = self._made(settings)
+        self._entered = ExitStack()
 
     @staticmethod
     def _made(settings: Settings) -> Any:
@@ -105,12 +133,36 @@ class TaskCrew:
 
         if settings.dask_address:
             return DaskTaskRunner(address=settings.dask_address)
-        return DaskTaskRunner(cluster_kwargs={"n_workers": settings.workers, "threads_per_worker": 1})
+        return DaskTaskRunner(cluster_kwargs={"n_workers": settings.workers, **LOCAL_CLUSTER})
 
     def __enter__(self) -> Self:
         """Begin: threads or a cluster are made, or the cluster is reached."""
-        self._runner.__enter__()
+        with ExitStack() as entered:
+            if self.local:
+                entered.enter_context(self._runner)
+            else:
+                self.workers = self._joined(entered)
+            self._entered = entered.pop_all()
         return self
+
+    def _joined(self, entered: ExitStack) -> int:
+        """Reach the cluster and see that its workers reach Prefect; return how many there are."""
+        server = _server_address()
+        # settings travel with the tasks; a worker that knows no server would start one of its own
+        entered.enter_context(temporary_settings({PREFECT_API_URL: server}))
+        entered.enter_context(self._runner)
+        client = self._runner.client
+        answers: dict[str, bool] = client.run(_reaches, server)
+        lost = sorted(worker for worker, reached in answers.items() if not reached)
+        if lost:
+            raise RunnerError(
+                f"Dask 工作进程 {', '.join(lost)} 无法访问 Prefect 服务 {server}：请设置各机都能访问的 PREFECT_API_URL，"
+                f"或加 --plain / workers cannot reach Prefect at {server}: set PREFECT_API_URL to a server that every "
+                "machine reaches, or use --plain"
+            )
+        # called before the client goes, however the run ends
+        entered.callback(client.run, _reported)
+        return max(1, len(answers))
 
     def __exit__(
         self,
@@ -119,7 +171,7 @@ class TaskCrew:
         trace: TracebackType | None,
     ) -> None:
         """End what is being done in order; what waits is not begun."""
-        self._runner.__exit__(kind, error, trace)
+        self._entered.__exit__(kind, error, trace)
 
     def submit(
         self,
@@ -141,9 +193,45 @@ class TaskCrew:
             cache_policy=NO_CACHE,
             persist_result=False,
         )(body)
-        waits = [allow_failure(handle) for handle in behind]
-        handle: Handle = self._runner.submit(as_task, parameters={"needed": after}, wait_for=waits)
-        return handle
+        needed = tuple(handle.future for handle in after)
+        waits = [self._over(handle.future) for handle in behind]
+        future = self._runner.submit(as_task, parameters={"needed": needed}, wait_for=waits)
+        return _TaskHandle(future, after)
+
+    def _over(self, future: Any) -> Any:
+        """Return what to wait for so that a future has ended, however it did."""
+        if self.local:
+            return allow_failure(future)
+        # Dask takes Prefect's mark off, and a task that failed would fail everything behind it
+        return self._runner.client.submit(_nothing, future.wrapped_future, pure=False)
+
+
+def _nothing(_state: Any) -> None:
+    """Carry out nothing, on a worker, after something else."""
+
+
+def _server_address() -> str:
+    """Return where the server of this process answers, the embedded one included."""
+    with get_client(sync_client=True) as client:
+        return str(client.api_url)
+
+
+async def _reaches(server: str) -> bool:
+    """Tell on a worker whether Prefect answers there."""
+    # what is left of a run that was killed would go on speaking to the server of that run
+    await _reported()
+    try:
+        async with httpx.AsyncClient(timeout=_REACH_SECONDS) as client:
+            return (await client.get(f"{server.rstrip('/')}/health")).is_success
+    except httpx.HTTPError:
+        return False
+
+
+async def _reported() -> None:
+    """Have a worker send what it still has to say of its tasks: an embedded server ends with the run."""
+    for service in (EventsWorker, APILogWorker):
+        leaving: Any = service.drain_all(timeout=_REACH_SECONDS, at_exit=False)
+        await leaving
 
 
 def progress_kept() -> Callable[[Progress], None]:

@@ -7,6 +7,7 @@ import pytest
 
 from flows import block_secrets
 from flows.block_secrets import MachineSecrets, block_name, links_into_environment
+from flows.secrets_known import secrets_asked
 
 
 class Blocks:
@@ -92,3 +93,14 @@ def test_links_find_the_secret_of_a_block(
     links_into_environment()
     assert block_secrets.os.environ["ECOPLAN_LINK_SECRET"] == "s" * 40
     assert block_secrets.os.environ["ECOPLAN_SERVICE_URL"] == "https://eco.example.cn"
+
+
+def test_doctor_says_in_which_block_a_secret_is_and_not_what_it_is(blocks: Callable[..., Blocks]) -> None:
+    held = blocks(ecoplan_service_url="hunter2", ecoplan_ping="https://ping.example.cn/hunter2")
+    said = {row["setting"]: row["value"] for row in secrets_asked({}, SERVER | {"ECOPLAN_LINK_SECRET": "x"})}
+    assert said["ECOPLAN_SERVICE_URL"].endswith("Prefect block ecoplan-service-url")
+    assert said["ECOPLAN_LINK_SECRET"].endswith("set, not shown")
+    # nights read it from the environment alone, which a work pool may fill from a block
+    assert said["ECOPLAN_PING"] == "未设置 / not set"
+    assert "ecoplan-ping" not in held.asked
+    assert "hunter2" not in str(said)
