@@ -42,21 +42,39 @@ def replace_derived(
     """
     names = [column.name for column in table.columns if column.name not in _KNOWN]
     wanted = _typed(rows[names], table)
-    stored = _typed(recall_table(connection, table, *scope)[[*names, "known_from"]], table)
-    both = wanted.merge(stored, on=list(key), how="outer", suffixes=("", "_stored"), indicator="side")
-    same = (both["side"] == "both").to_numpy(copy=True)
-    for name in names:
-        if name not in key:
-            same &= _equal(both[name], both[f"{name}_stored"])
-    ends = both[~same & (both["side"] != "left_only")]
-    begins = both[~same & (both["side"] != "right_only")]
-    if not ends.empty:
-        _end_belief(connection, table, ends, scope, key, now)
-    fresh = begins[names].copy()
+    recalled = recall_table(connection, table, *scope)[[*names, "known_from"]]
+    if recalled.empty:
+        # the first time there is nothing to compare with
+        fresh = wanted.sort_values(list(key), ignore_index=True)
+        change = np.full(len(fresh), "new")
+    else:
+        begins = _compared(connection, table, wanted, _typed(recalled, table), scope, key, now)
+        fresh, change = begins[names], np.where(begins["side"] == "both", "changed", "new")
     if not fresh.empty:
         fresh = _typed(fresh, table)
         bulk.append(connection, table, fresh.assign(known_from=pd.Timestamp(now)))
-    return fresh.assign(change=np.where(begins["side"] == "both", "changed", "new"))
+    return fresh.assign(change=change)
+
+
+def _compared(
+    connection: Connection,
+    table: Table,
+    wanted: pd.DataFrame,
+    stored: pd.DataFrame,
+    scope: Sequence[ColumnElement[bool]],
+    key: Sequence[str],
+    now: datetime,
+) -> pd.DataFrame:
+    """End the belief in stored rows that are wanted no more or otherwise; return the rows that begin, with `side`."""
+    both = wanted.merge(stored, on=list(key), how="outer", suffixes=("", "_stored"), indicator="side")
+    same = (both["side"] == "both").to_numpy(copy=True)
+    for name in wanted.columns:
+        if name not in key:
+            same &= _equal(both[name], both[f"{name}_stored"])
+    ends = both[~same & (both["side"] != "left_only")]
+    if not ends.empty:
+        _end_belief(connection, table, ends, scope, key, now)
+    return both[~same & (both["side"] != "right_only")]
 
 
 def _end_belief(
@@ -80,22 +98,17 @@ def _end_belief(
     bulk.unstage(connection, name)
 
 
+#: pandas types that stand for the Python types of SQL columns; the others are times
+_KINDS = {float: "float64", int: "Int64", bool: "boolean", str: "str"}
+
+
 def _typed(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     """Give every column the pandas type that stands for its SQL type, so that rows compare."""
-    typed = frame.copy()
-    for name in frame.columns:
-        kind = table.c[name].type.python_type
-        if kind is float:
-            typed[name] = typed[name].astype("float64")
-        elif kind is int:
-            typed[name] = typed[name].astype("Int64")
-        elif kind is bool:
-            typed[name] = typed[name].astype("boolean")
-        elif kind is str:
-            typed[name] = typed[name].astype("str")
-        else:
-            typed[name] = typed[name].astype("datetime64[us]")
-    return typed
+    wanted = {
+        name: pd.api.types.pandas_dtype(_KINDS.get(table.c[name].type.python_type, "datetime64[us]"))
+        for name in frame.columns
+    }
+    return frame.astype({name: kind for name, kind in wanted.items() if frame[name].dtype != kind})
 
 
 def _equal(left: pd.Series, right: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
