@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
+from rich.table import Column
+from rich.text import Text
 
 from commands.options import Districts, DryRun, Plain
 from commands.screen import print_json
@@ -105,30 +107,60 @@ def _shown(console: Console) -> Iterator[tuple[Callable[[str], None], Callable[[
     if not console.is_terminal:
         yield lambda line: console.print(line, style="dim", markup=False), lambda _progress: None
         return
+    # the bar takes what is left of the line; numbers are never cut
+    whole = Column(no_wrap=True)
     columns = (
-        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
-        TextColumn("{task.percentage:>3.0f}%"),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}", markup=False),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}", markup=False),
+        TextColumn("{task.percentage:>3.0f}%", table_column=whole),
+        MofNCompleteColumn(table_column=whole.copy()),
+        TextColumn("{task.fields[rate]}", markup=False, table_column=whole.copy()),
+        TimeElapsedColumn(table_column=whole.copy()),
+        TextColumn("{task.fields[left]}", markup=False, table_column=whole.copy()),
     )
-    with Bar(*columns, console=console, transient=False) as bar:
-        task = bar.add_task("收取 gathering", total=None, rate="", left="")
+    with _BarAndWords(*columns, console=console, transient=False, expand=True) as bar:
+        task = bar.add_task("", total=None, rate="", left="")
+        unit = ""
 
         def on_progress(progress: Progress) -> None:
-            left = progress.seconds_left
+            nonlocal unit
+            unit = progress.unit
+            done = progress.units_done == progress.units
+            bar.words = "重算与预警 evaluating" if done else unit or "读取 reading"
             bar.update(
                 task,
-                description=progress.unit or "读取 reading",
                 total=progress.units,
                 completed=progress.units_done,
-                rate=f"{progress.cells_per_second:,.0f} 单元格/s",
-                left="" if left is None else f"剩余 left {int(left) // 60}:{int(left) % 60:02d}",
+                rate=f"{progress.cells_per_second:,.0f}/s",
+                left="" if done else _left(progress.seconds_left),
             )
 
-        yield lambda _line: None, on_progress
+        def tell(line: str) -> None:
+            # what is told of a unit the bar says already
+            if not unit or not line.startswith(f"{unit}："):
+                bar.words = line
+
+        yield tell, on_progress
+
+
+class _BarAndWords(Bar):
+    """The bar, and on a line of its own what is being done: together they are too long for 80 columns."""
+
+    words = "收取 gathering"
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return both lines."""
+        yield self.make_tasks_table(self.tasks)
+        yield Text(self.words, style="dim", no_wrap=True, overflow="ellipsis")
+
+
+def _left(seconds: float | None) -> str:
+    """Say how long it will still take: minutes and seconds, hours before them where there are some."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    clock = f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    return f"剩余 left {clock}"
 
 
 def _end(console: Console, run: Run) -> None:
