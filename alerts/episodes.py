@@ -94,26 +94,7 @@ def find_episodes(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     begun = place.isin(starts).cumsum()
     members = rows.assign(number=begun, open=_inside(place, starts, ends, site))
     members = members[members["open"] & members["bad"]]
-    peak = members.sort_values(
-        ["number", "class", "multiple", "observed_at"],
-        ascending=[True, False, False, True],
-        na_position="last",
-        kind="stable",
-    ).drop_duplicates("number")
-    grouped = members.groupby("number")
-    found = pd.DataFrame(
-        {
-            "site": site.iloc[starts].to_numpy(),
-            "since": rows["observed_at"].iloc[starts].to_numpy(),
-            "last_seen": grouped["observed_at"].max().to_numpy(),
-            "worst_class": grouped["class"].max().to_numpy(),
-            "n_readings": grouped.size().to_numpy(),
-            "peak_at": peak["observed_at"].to_numpy(),
-            "peak_multiple": peak["multiple"].to_numpy(),
-            "worst": peak["worst"].to_numpy(),
-            "multiples": peak["multiples"].to_numpy(),
-        }
-    )
+    found = _summed_up(members, "number")
     closing = pd.Series(rows["observed_at"].iloc[ends].to_numpy(), index=begun.iloc[ends].to_numpy())
     found["until"] = closing.reindex(range(1, len(starts) + 1)).to_numpy()
     return _typed(found)
@@ -178,28 +159,30 @@ def find_pending(samples: pd.DataFrame, rule: Rule, found: pd.DataFrame) -> pd.D
         tail = tail[since.isna() | (tail["observed_at"] >= since)]
     if tail.empty:
         return _typed(pd.DataFrame({name: [] for name in EPISODE_DTYPES}))
-    grouped = tail.groupby("site", sort=True)
-    peak = tail.sort_values(
-        ["site", "class", "multiple", "observed_at"],
+    return _typed(_summed_up(tail, "site").assign(until=pd.NaT))
+
+
+def _summed_up(bad: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Return one row an episode from its bad samples, in the order of `by`: its first and last, and its peak."""
+    grouped = bad.groupby(by, sort=True)
+    peak = bad.sort_values(
+        [by, "class", "multiple", "observed_at"],
         ascending=[True, False, False, True],
         na_position="last",
         kind="stable",
-    ).drop_duplicates("site")
-    return _typed(
-        pd.DataFrame(
-            {
-                "site": peak["site"].to_numpy(),
-                "since": grouped["observed_at"].min().to_numpy(),
-                "until": pd.NaT,
-                "last_seen": grouped["observed_at"].max().to_numpy(),
-                "worst_class": grouped["class"].max().to_numpy(),
-                "n_readings": grouped.size().to_numpy(),
-                "peak_at": peak["observed_at"].to_numpy(),
-                "peak_multiple": peak["multiple"].to_numpy(),
-                "worst": peak["worst"].to_numpy(),
-                "multiples": peak["multiples"].to_numpy(),
-            }
-        )
+    ).drop_duplicates(by)
+    return pd.DataFrame(
+        {
+            "site": peak["site"].to_numpy(),
+            "since": grouped["observed_at"].min().to_numpy(),
+            "last_seen": grouped["observed_at"].max().to_numpy(),
+            "worst_class": grouped["class"].max().to_numpy(),
+            "n_readings": grouped.size().to_numpy(),
+            "peak_at": peak["observed_at"].to_numpy(),
+            "peak_multiple": peak["multiple"].to_numpy(),
+            "worst": peak["worst"].to_numpy(),
+            "multiples": peak["multiples"].to_numpy(),
+        }
     )
 
 

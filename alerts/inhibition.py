@@ -16,11 +16,10 @@ from sqlalchemy import Connection, func, select
 from alerts.acts import OPEN_STATES
 from alerts.rules import AlertSettings, Maintenance, Rule
 from alerts.silences import Silence, silenced_by, silences_in_force
+from alerts.spans import span
 from warehouse.schema import deliveries, episodes, readings, series
 
 MAINTENANCE, EPISODE = "maintenance:", "episode:"
-#: how long before the silence of a source its readings are looked for
-_BEFORE = dt.timedelta(days=14)
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def _sites_behind(connection: Connection, district: str, source: str, since: dt.
         .where(
             series.c.district == district,
             deliveries.c.source == source,
-            readings.c.observed_at > newest - _BEFORE,
+            readings.c.observed_at > newest - span("before_silence"),
             readings.c.observed_at <= newest,
             readings.c.known_until.is_(None),
         )

@@ -19,6 +19,7 @@ from alerts.routing_settings import Form, Language, Markup
 from alerts.rules import Rule
 from alerts.wording import Address, finish, render, words
 from vocabulary.clock import wall_time
+from vocabulary.rounding import round_half_even
 from vocabulary.water_class import WORSE_THAN_V, class_sign
 
 #: steps after which nobody is asked to acknowledge anything
@@ -288,6 +289,11 @@ def _context(
     }
 
 
+def _decimal(value: float, places: int) -> str:
+    """Return a figure by its places, half to even on the decimal, without zeros at its end."""
+    return f"{round_half_even([value], places)[0]:.10g}"
+
+
 def _shown(factor: Factor, *, language: str, bound_class: str) -> dict[str, Any]:
     """Return a reading as the template shows it; one that is within its upper limit tells its share of it."""
     within = factor.multiple is not None and factor.multiple < 0 and isinstance(factor.limit, float)
@@ -299,8 +305,8 @@ def _shown(factor: Factor, *, language: str, bound_class: str) -> dict[str, Any]
         "measured": read.measured if factor.value is not None else "",
         "bound_label": bound_class,
         "bound": bound if factor.limit is not None else "",
-        "times": "" if within or factor.multiple is None else f"{round(factor.multiple, 3):.10g}",
-        "share": f"{100 * (1 + (factor.multiple or 0.0)):.0f}" if within else "",
+        "times": "" if within or factor.multiple is None else _decimal(factor.multiple, 3),
+        "share": _decimal(100 * (1 + (factor.multiple or 0.0)), 0) if within else "",
         "delivery": factor.delivery,
         "sheet": factor.sheet,
         "row": factor.row,

@@ -13,22 +13,22 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_
 
+from alerts.context import Context, sent_lately
 from alerts.evidence import Factor, choose_evidence, evidence_json, limit_text
 from alerts.grouping import group_of
 from alerts.inhibition import Mutes
-from alerts.messages import Facts, Place, write_summary
-from alerts.queueing import message_key, queue_step
+from alerts.messages import Facts, write_summary
+from alerts.queueing import message_key
 from alerts.rules import AlertSettings, Rule
 from alerts.steps import (
-    ESCALATED,
     QUEUED,
     REPLACED,
     SYSTEM,
@@ -39,11 +39,11 @@ from alerts.steps import (
     advance,
 )
 from alerts.stored import Stored, add_episode, change_episode, load_episodes, write_steps
-from alerts.subjects import facts_of, places_of
+from alerts.subjects import facts_of
 from alerts.untold import cutoff_of
-from warehouse.schema import episodes, outbox
+from warehouse.schema import episodes
 
-__all__ = ["Recorded", "message_key", "record_episodes", "sent_lately"]
+__all__ = ["Recorded", "message_key", "record_episodes"]
 
 _COMPARED = (
     "level",
@@ -58,7 +58,6 @@ _COMPARED = (
     "group_key",
     "muted_by",
 )
-_WEEK = dt.timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -73,30 +72,12 @@ class Recorded:
 
 
 @dataclass(frozen=True)
-class _Run:
+class _Run(Context):
     """What is the same for every episode of one call."""
 
-    connection: Connection
-    district: str
-    district_name: str
-    settings: AlertSettings
-    rule: Rule
-    known_at: dt.datetime
     cutoff: dt.datetime
     speak: bool
-    mutes: Mutes
-    sites: pd.DataFrame
-    places: dict[str, Place]
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    #: messages of the last seven days by subject
-    sent: Counter[str] = field(default_factory=Counter)
-
-    def place(self, subject: str) -> Place:
-        return self.places.get(subject, Place(subject, "", self.district_name, None))
-
-    def may_speak(self, subject: str) -> bool:
-        """Whether the subject has a message left in its seven days."""
-        return self.speak and self.sent[subject] < self.rule.most_per_week
 
 
 def record_episodes(
@@ -158,20 +139,18 @@ def record_episodes(
     Recorded
         Counts.
     """
-    name = district_name or district
     run = _Run(
         connection=connection,
         district=district,
-        district_name=name,
+        district_name=district_name or district,
         settings=settings,
         rule=rule,
-        known_at=known_at,
+        at=known_at,
+        sites=sites,
+        mutes=mutes or Mutes(rule),
+        sent=sent_lately(connection, district, rule, known_at),
         cutoff=cutoff_of(rule, run_date),
         speak=not silent and bool(rule.channels),
-        mutes=mutes or Mutes(rule),
-        sites=sites,
-        places=places_of(sites, name),
-        sent=sent_lately(connection, district, rule, known_at),
     )
     stored = load_episodes(connection, _on_record(district, rule, examined_from))
     by_identity = {(item.row["subject"], item.row["since"]): item for item in stored}
@@ -222,23 +201,6 @@ def _on_record(
     )
 
 
-def sent_lately(connection: Connection, district: str, rule: Rule, known_at: dt.datetime) -> Counter[str]:
-    """Return by subject how many steps of the rule were told in the last seven days, escalations apart."""
-    query = (
-        select(outbox.c.subject, outbox.c.episode_id, outbox.c.step)
-        .join(episodes, episodes.c.id == outbox.c.episode_id)
-        .where(
-            outbox.c.district == district,
-            episodes.c.rule == rule.id,
-            outbox.c.created_at > known_at - _WEEK,
-            outbox.c.created_at <= known_at,
-            ~outbox.c.step.startswith(ESCALATED),
-        )
-        .distinct()
-    )
-    return Counter(row[0] for row in connection.execute(query))
-
-
 def _identity(record: Mapping[Any, Any]) -> tuple[str, dt.datetime]:
     return str(record["site"]), record["since"].to_pydatetime()
 
@@ -271,8 +233,8 @@ def _merge(
     after = advance(
         steps.values(),
         now,
-        at=run.known_at,
-        speak=run.may_speak(subject),
+        at=run.at,
+        speak=run.speak and run.has_message_left(subject),
         fresh=now == "open" or facts.since >= run.cutoff,
         muted=bool(muted_by),
         worse=_worse(run.rule, told, facts, peak),
@@ -303,8 +265,8 @@ def _merge(
     number = _write(run, existing, subject, facts.since.to_pydatetime(), values)
     write_steps(run.connection, number, own, after.steps)
     for item in forerunners:
-        change_episode(run.connection, item.row["id"], {"state": "annulled"}, at=run.known_at)
-        moved = Step(REPLACED, run.known_at, SYSTEM, str(number))
+        change_episode(run.connection, item.row["id"], {"state": "annulled"}, at=run.at)
+        moved = Step(REPLACED, run.at, SYSTEM, str(number))
         kept = [step for step in item.steps if step.name != REPLACED]
         write_steps(run.connection, item.row["id"], item.steps, (*kept, moved))
     row = values | {"id": number, "rule": run.rule.id, "district": run.district, "subject": subject}
@@ -320,10 +282,10 @@ def _write(
         identity = {"rule": run.rule.id, "district": run.district, "subject": subject, "since": since}
         if values["state"] != "pending":
             run.counts["resolved" if resolved else "opened"] += 1
-        return add_episode(run.connection, values | identity, at=run.known_at)
+        return add_episode(run.connection, values | identity, at=run.at)
     number = int(existing.row["id"])
     if any((existing.row[name] or "") != (values[name] or "") for name in _COMPARED):
-        change_episode(run.connection, number, values, at=run.known_at)
+        change_episode(run.connection, number, values, at=run.at)
         if existing.row["state"] == "pending" and values["state"] != "pending":
             run.counts["resolved" if resolved else "opened"] += 1
         elif values["state"] != "pending":
@@ -363,7 +325,7 @@ def _worse(rule: Rule, told: Mapping[str, Any] | None, facts: Facts, peak: float
 def _annul(run: _Run, item: Stored) -> None:
     """Mark an episode that the readings of now do not bear out; who was told of it is told so."""
     row = item.row
-    change_episode(run.connection, row["id"], {"state": "annulled", "muted_by": ""}, at=run.known_at)
+    change_episode(run.connection, row["id"], {"state": "annulled", "muted_by": ""}, at=run.at)
     if row["state"] == "pending":
         return
     run.counts["annulled"] += 1
@@ -371,7 +333,7 @@ def _annul(run: _Run, item: Stored) -> None:
     after = advance(
         item.steps,
         "annulled",
-        at=run.known_at,
+        at=run.at,
         speak=run.speak,
         fresh=row["until"] is None or row["since"] >= run.cutoff,
         muted=bool(run.mutes.of(row["subject"], row["since"], row["until"])),
@@ -385,7 +347,7 @@ def _annul(run: _Run, item: Stored) -> None:
         worst_class=None if row["class"] is None else int(row["class"]),
         n_readings=0,
         factors=[],
-        known_at=run.known_at,
+        known_at=run.at,
     )
     _tell(run, after, row, facts)
 
@@ -401,7 +363,7 @@ def _hold(
         subject, since = _identity(record)
         place = run.place(subject)
         chosen = factors.get((subject, record["since"]), [])
-        facts = facts_of(run.rule, record, chosen, place, known_at=run.known_at)
+        facts = facts_of(run.rule, record, chosen, place, known_at=run.at)
         values: dict[str, Any] = {
             "level": run.rule.level,
             "state": "pending",
@@ -425,18 +387,7 @@ def _tell(run: _Run, after: Advance, row: Mapping[str, Any], facts: Facts) -> No
     if after.tell is None or after.wording is None:
         return
     run.sent[row["subject"]] += 1
-    run.counts["queued"] += queue_step(
-        run.connection,
-        run.settings,
-        row,
-        after.tell,
-        after.wording,
-        run.known_at,
-        place=run.place(row["subject"]),
-        facts=facts,
-        rule=run.rule,
-        sites=run.sites,
-    )
+    run.counts["queued"] += run.queue(row, after.tell, after.wording, facts)
 
 
 def _overlap(row: dict[str, Any], facts: Facts) -> bool:

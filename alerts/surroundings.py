@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -11,16 +10,13 @@ from sqlalchemy import Connection, select
 from alerts.evidence import Factor, at_time
 from alerts.messages import Facts, Neighbour, Trend
 from alerts.routing_settings import Reach
+from alerts.spans import span
 from alerts.wording import words
 from vocabulary.parameters import parameters
 from warehouse import bulk
 from warehouse.recall import believed, recall_readings
 from warehouse.schema import section_results
 
-#: how far back the last values of a factor are looked for; automatic stations give one every four hours
-_LOOK_BACK = dt.timedelta(days=7)
-#: a neighbour's sampling older than this tells nothing of the water of now
-_FRESH = dt.timedelta(days=2)
 #: factors whose trend a message tells
 _MOST_FACTORS = 2
 
@@ -28,7 +24,7 @@ _MOST_FACTORS = 2
 def trends(connection: Connection, district: str, subject: str, facts: Facts) -> tuple[Trend, ...]:
     """Return the last values of the factors that were worst, the newest being the last one told.
 
-    A factor with fewer than three values within a week has no trend.
+    A factor with fewer than three values within the span `trend` has no trend.
     """
     worst: list[Factor] = at_time(facts.factors, facts.peak_at)[:_MOST_FACTORS]
     if not worst:
@@ -36,7 +32,7 @@ def trends(connection: Connection, district: str, subject: str, facts: Facts) ->
     readings = recall_readings(
         connection,
         district=district,
-        start=(facts.last_seen - _LOOK_BACK).to_pydatetime(),
+        start=(facts.last_seen - span("trend")).to_pydatetime(),
         end=(facts.last_seen + pd.Timedelta(minutes=1)).to_pydatetime(),
         sites=[subject],
         parameters=[factor.parameter for factor in worst],
@@ -70,7 +66,7 @@ def neighbours(
     connection, district, subject
         The section meant.
     at
-        Samplings up to this time, and not older than two days, count (Asia/Shanghai).
+        Samplings up to this time, and not older than the span `neighbour`, count (Asia/Shanghai).
     sites
         The district's register: `key`, `name`, `river`.
     reaches
@@ -85,7 +81,7 @@ def neighbours(
         section_results.c.district == district,
         section_results.c.period_kind == "sample",
         section_results.c.site.in_(list(sides)),
-        section_results.c.start > (at - _FRESH).to_pydatetime(),
+        section_results.c.start > (at - span("neighbour")).to_pydatetime(),
         section_results.c.start <= at.to_pydatetime(),
         section_results.c["class"].is_not(None),
         believed(section_results),

@@ -7,19 +7,17 @@ matter how often or how seldom anybody tends: after three days without, one remi
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
 from alerts.acts import OPEN_STATES
-from alerts.inhibition import Mutes, in_order, mutes_of
+from alerts.context import Context, sent_lately
+from alerts.inhibition import in_order, mutes_of
 from alerts.messages import Facts, facts_on_record
-from alerts.queueing import queue_step
-from alerts.record import sent_lately
 from alerts.rules import AlertSettings, Rule
 from alerts.steps import (
     ACKNOWLEDGED,
@@ -33,7 +31,6 @@ from alerts.steps import (
     advance,
 )
 from alerts.stored import Stored, load_episodes, write_steps
-from alerts.subjects import places_of
 from warehouse.schema import episodes, outbox
 
 #: steps after which people know an episode as open, and its time without an answer begins
@@ -53,20 +50,12 @@ class Tended:
 
 
 @dataclass(frozen=True)
-class _Tender:
+class _Tender(Context):
     """What is the same for every episode of one rule."""
 
-    connection: Connection
-    settings: AlertSettings
-    rule: Rule
-    now: dt.datetime
-    sites: pd.DataFrame
-    district_name: str
-    mutes: Mutes
-    sent: Counter[str]
     #: (episode, step) -> when its first message was written
     written: Mapping[tuple[int, str], dt.datetime]
-    done: Tended = field(default_factory=Tended)
+    done: Tended
 
 
 def tend_episodes(
@@ -99,16 +88,17 @@ def tend_episodes(
         if not stored:
             continue
         tender = _Tender(
-            connection,
-            settings,
-            rule,
-            now,
-            subjects[rule.id],
-            district_name or district,
-            mutes_of(connection, district, settings, rule, now),
-            sent_lately(connection, district, rule, now),
-            _written(connection, [item.row["id"] for item in stored]),
-            total,
+            connection=connection,
+            district=district,
+            district_name=district_name or district,
+            settings=settings,
+            rule=rule,
+            at=now,
+            sites=subjects[rule.id],
+            mutes=mutes_of(connection, district, settings, rule, now),
+            sent=sent_lately(connection, district, rule, now),
+            written=_written(connection, [item.row["id"] for item in stored]),
+            done=total,
         )
         for item in stored:
             _tend(tender, item)
@@ -152,9 +142,9 @@ def _tend(tender: _Tender, item: Stored) -> None:
 
 def _tell_what_is_due(tender: _Tender, item: Stored) -> bool:
     """Tell what was held and is held no more: after a silence, a backfill, a week full of messages."""
-    if tender.sent[item.row["subject"]] >= tender.rule.most_per_week:
+    if not tender.has_message_left(item.row["subject"]):
         return False
-    after = advance(item.steps, "open", at=tender.now, speak=True, fresh=True)
+    after = advance(item.steps, "open", at=tender.at, speak=True, fresh=True)
     if after.tell is None or after.wording is None:
         return False
     write_steps(tender.connection, item.row["id"], item.steps, after.steps)
@@ -167,7 +157,7 @@ def _tell_what_is_due(tender: _Tender, item: Stored) -> bool:
 
 def _tell_acts(tender: _Tender, item: Stored) -> None:
     """Say to who was told that somebody takes care, or has closed the episode; once, and not of long ago."""
-    horizon = tender.now - dt.timedelta(days=tender.rule.horizon_days)
+    horizon = tender.at - dt.timedelta(days=tender.rule.horizon_days)
     if not any(step.note == QUEUED for step in item.steps):
         return
     for step in item.steps:
@@ -185,13 +175,13 @@ def _remind(tender: _Tender, item: Stored) -> None:
         return
     number, rule = item.row["id"], tender.rule
     since = max(tender.written.get((number, step.name), step.at) for step in told)
-    hours = (tender.now - since) / dt.timedelta(hours=1)
+    hours = (tender.at - since) / dt.timedelta(hours=1)
     for place in range(1, 1 + sum(hours >= due for due in rule.escalate_hours)):
         name = f"{ESCALATED}-{place}"
         if all(step.name != name for step in item.steps):
             _add_step(tender, item, name)
             tender.done.escalated += 1
-    if not rule.remind_hours or tender.sent[item.row["subject"]] >= rule.most_per_week:
+    if not rule.remind_hours or not tender.has_message_left(item.row["subject"]):
         return
     due = min(int(hours // rule.remind_hours), rule.most_reminders)
     reminders = [step for step in item.steps if step.base == REMINDER]
@@ -204,7 +194,7 @@ def _remind(tender: _Tender, item: Stored) -> None:
 
 
 def _add_step(tender: _Tender, item: Stored, name: str) -> None:
-    step = Step(name, tender.now, SYSTEM, QUEUED)
+    step = Step(name, tender.at, SYSTEM, QUEUED)
     write_steps(tender.connection, item.row["id"], item.steps, [*item.steps, step])
     item.steps.append(step)
     _queue(tender, item, name, step.base)
@@ -216,33 +206,12 @@ def _queue(
     facts: Facts = facts_on_record(item.row, known_at=item.row["known_at"])
     if details:
         facts = replace(facts, details={**facts.details, **details})
-    places = places_of(tender.sites, tender.district_name)
-    subject = item.row["subject"]
-    place = places.get(subject) or places_of(_nameless(subject), tender.district_name)[subject]
-    tender.done.queued += queue_step(
-        tender.connection,
-        tender.settings,
-        item.row,
-        step,
-        wording,
-        tender.now,
-        place=place,
-        facts=facts,
-        rule=tender.rule,
-        sites=tender.sites,
-    )
-
-
-def _nameless(subject: str) -> pd.DataFrame:
-    """Return a register of one subject that has left the district's own."""
-    return pd.DataFrame(
-        {"key": [subject], "name": [subject], "river": [""], "target_class": pd.array([pd.NA], dtype="Int64")}
-    )
+    tender.done.queued += tender.queue(item.row, step, wording, facts)
 
 
 def _change(tender: _Tender, item: Stored, values: dict[str, Any]) -> None:
     """Change an episode without a new reading: until when its readings were known stays as it is."""
     item.row.update(values)
     tender.connection.execute(
-        update(episodes).where(episodes.c.id == item.row["id"]).values(values | {"updated_at": tender.now})
+        update(episodes).where(episodes.c.id == item.row["id"]).values(values | {"updated_at": tender.at})
     )

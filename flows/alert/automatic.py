@@ -20,6 +20,7 @@ from flows.alert.scene import (
     only_since,
     samples_frame,
 )
+from vocabulary.rounding import round_half_even
 from warehouse import bulk
 from warehouse.flags import recall_flags
 from warehouse.recall import believed
@@ -136,7 +137,7 @@ def _shares(scene: Scene, rule: Rule, days: pd.DataFrame, since: Mapping[str, da
     rows["multiples"] = multiple_text(SHARE, lack).where(rows["bad"], "")
     bad = rows[rows["bad"]]
     evidence = bad[["site", "observed_at"]].assign(
-        parameter=SHARE, value=(100 * bad["share"]).round(1), limit=100 * rule.raise_share
+        parameter=SHARE, value=round_half_even(100 * bad["share"], 1), limit=100 * rule.raise_share
     )
     return Conditions(samples_frame(rows), evidence_frame(evidence))
 

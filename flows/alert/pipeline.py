@@ -26,6 +26,7 @@ from flows.alert.scene import (
     only_since,
     samples_frame,
 )
+from vocabulary.rounding import round_half_even
 from warehouse import bulk
 from warehouse.recall import believed, recall_table
 from warehouse.schema import deliveries, flags, indicator_results, readings
@@ -122,7 +123,7 @@ def _by_delivery(scene: Scene, rule: Rule, since: Mapping[str, datetime]) -> Con
     rows = only_since(rows, since)
     bad = rows[rows["bad"]]
     evidence = bad[["site", "observed_at"]].assign(
-        parameter=name, value=(100 * bad["share"]).round(1), limit=100 * rule.raise_share
+        parameter=name, value=round_half_even(100 * bad["share"], 1), limit=100 * rule.raise_share
     )
     return Conditions(samples_frame(rows), evidence_frame(evidence))
 

@@ -18,6 +18,7 @@ from alerts.outbox import deliver
 from alerts.query import list_episodes
 from alerts.record import record_episodes
 from alerts.rules import AlertSettings, Rule, load_alerts
+from alerts.spans import span
 from alerts.tending import Tended, tend_episodes
 from alerts.untold import untold_since
 from flows.alert.automatic import automatic_conditions
@@ -38,12 +39,6 @@ from vocabulary.district import District
 from warehouse import bulk
 from warehouse.recall import believed
 from warehouse.schema import section_results
-
-#: how far a calm sample is looked for at first; four times as far each time that there is none
-LOOK_BACK = timedelta(days=32)
-
-#: how long a summary names episodes that are over
-NEWS = timedelta(days=31)
 
 Loader = Callable[[Scene, Rule, Mapping[str, datetime]], Conditions]
 
@@ -208,7 +203,7 @@ def _stepped_back(scene: Scene, rule: Rule, doubtful: Mapping[str, datetime]) ->
     """Return by subject the last calm sample before what is in doubt: the examination begins there."""
     left = pd.Series(dict(doubtful), dtype="datetime64[us]")
     begun: dict[str, datetime] = {}
-    look_back = LOOK_BACK
+    look_back = span("calm")
     while len(left):
         first = left.min().to_pydatetime() - look_back
         calm = calm_before(_looked_back(scene, rule, left, first), rule, left)
@@ -271,4 +266,4 @@ def _is_news(item: Mapping[str, Any], run_date: date) -> bool:
     if item["state"] in {"firing", "acknowledged"}:
         return True
     ended = item["until"] is not None and date.fromisoformat(item["until"][:10])
-    return bool(ended and item["state"] == "resolved" and ended >= run_date - NEWS)
+    return bool(ended and item["state"] == "resolved" and ended >= run_date - span("news"))

@@ -30,10 +30,13 @@ from indicators.water_evaluation import section_means
 from indicators.water_limits import CLASS_TOPIC, EVALUATION_TOPIC
 from indicators.water_means import from_averaged, rounded_means, to_averaged
 from vocabulary.reading import DISTRICT_KEY
+from vocabulary.rounding import round_half_even
 from warehouse.recall import recall_readings, recall_table
 from warehouse.schema import section_results
 
 _READING = list(DISTRICT_KEY)
+#: places of an exceedance multiple
+_MULTIPLE = 3
 
 
 def section_conditions(scene: Scene, rule: Rule, since: Mapping[str, datetime]) -> Conditions:
@@ -129,7 +132,7 @@ def _nearing(scene: Scene, rule: Rule, since: Mapping[str, datetime]) -> Conditi
     )
     rows["near"] = (rows["share"] >= rule.raise_share) & (rows["share"] <= 1.0)
     rows["rises"] = rows["near"] & (rows["share"] > usual) & (rows["share"] > before.shift())
-    rows["multiple"] = (rows["share"] - 1.0).round(3)
+    rows["multiple"] = round_half_even(rows["share"] - 1.0, _MULTIPLE)
     rows["limit"] = rows["high"].where(rows["kind"] == "upper", rows["low"])
     keys = ["site", "observed_at"]
     grouped = rows.groupby(keys, as_index=False).agg(bad=("rises", "any"), share=("share", "max"))
@@ -240,7 +243,9 @@ def _beyond(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows[worse].copy()
     upper = rows["kind"] == "upper"
     rows["limit_number"] = rows["high"].where(upper)
-    rows["multiple"] = ((rows["value"] - rows["high"]) / rows["high"]).where(upper).round(3)
+    rows["multiple"] = round_half_even(
+        ((rows["value"] - rows["high"]) / rows["high"]).where(upper), _MULTIPLE
+    )
     span = rows["low"].map("{:g}".format) + "~" + rows["high"].map("{:g}".format)
     single = np.where(upper, rows["high"], rows["low"]).astype(object)
     rows["limit"] = np.where(rows["kind"] == "range", span.to_numpy(dtype=object), single)

@@ -11,7 +11,7 @@ from flows.answers.records import PeriodError, as_records, bounds, known_at
 from flows.documents.facts import judged_on
 from flows.documents.quality import standards_used
 from flows.evaluate import registry_of, section_dry, sections_frame
-from flows.used_readings import section_readings, with_left_out
+from flows.used_readings import Used, section_readings, with_left_out
 from indicators.county_shares import share
 from indicators.plan_points import STATE
 from indicators.registry import Registry
@@ -97,6 +97,17 @@ def _span(period: pd.Period) -> tuple[datetime, datetime]:
     return period.start_time.to_pydatetime(), (period + 1).start_time.to_pydatetime()
 
 
+def _inputs(
+    connection: Connection, district: District, frame: pd.DataFrame, period: pd.Period, as_of: datetime
+) -> tuple[Used, pd.DataFrame, str]:
+    """Return what a quarter is evaluated from: the readings, the months without water, and its name."""
+    start, end = _span(period)
+    sites = list(frame["site"])
+    used = section_readings(connection, district, sites, start, end, use="evaluation", as_of=as_of)
+    dry = section_dry(connection, district, sites, start, end, as_of=as_of)
+    return used, dry, f"{period.year}-Q{period.quarter}"
+
+
 def _quarter(
     connection: Connection,
     district: District,
@@ -105,11 +116,8 @@ def _quarter(
     period: pd.Period,
     as_of: datetime,
 ) -> pd.DataFrame:
-    start, end = _span(period)
-    sites = list(frame["site"])
-    used = section_readings(connection, district, sites, start, end, use="evaluation", as_of=as_of)
-    dry = section_dry(connection, district, sites, start, end, as_of=as_of)
-    name = f"{period.year}-Q{period.quarter}"
+    used, dry, name = _inputs(connection, district, frame, period, as_of)
+    end = _span(period)[1]
     found = evaluate_sections(used.kept, frame, name, registry=registry, dry=dry)
     means = section_means(used.kept, frame, name, registry=registry, dry=dry)
     beyond = target_exceedances(means, frame, registry=registry, day=(end - timedelta(days=1)).date())
@@ -127,11 +135,7 @@ def _classes(
     period: pd.Period,
     as_of: datetime,
 ) -> dict[str, int]:
-    start, end = _span(period)
-    sites = list(frame["site"])
-    used = section_readings(connection, district, sites, start, end, use="evaluation", as_of=as_of)
-    dry = section_dry(connection, district, sites, start, end, as_of=as_of)
-    name = f"{period.year}-Q{period.quarter}"
+    used, dry, name = _inputs(connection, district, frame, period, as_of)
     found = evaluate_sections(used.kept, frame, name, registry=registry, dry=dry)
     classed = found[found["class"].notna()]
     return {str(site): int(number) for site, number in zip(classed["site"], classed["class"], strict=True)}

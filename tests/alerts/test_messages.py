@@ -170,3 +170,19 @@ def test_clean_text_is_one_printable_line(text: str) -> None:
     assert len(cleaned.splitlines()) <= 1
     assert len(cleaned) <= 160
     assert clean(cleaned) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("multiple", "said"),
+    [
+        # 2.225 against 2.0, with what binary fractions leave: half to even on the decimal
+        ((2.225 - 2.0) / 2.0, "超标 0.112 倍"),
+        ((2.227 - 2.0) / 2.0, "超标 0.114 倍"),
+        (1.5, "超标 1.5 倍"),
+    ],
+)
+def test_a_multiple_is_rounded_half_to_even_on_its_decimal(rule: Rule, multiple: float, said: str) -> None:
+    body = write_message(
+        rule, "firing", PLACE, facts(factor(multiple=multiple)), language="zh", markup="text", key="k1"
+    ).body
+    assert said in body
