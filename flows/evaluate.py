@@ -168,7 +168,11 @@ def evaluate_district(connection: Connection, run: Run, district: District) -> E
         elif span.kind == "outlet":
             _outlets(work, span)
         done.touch(span)
-        run.tell(f"{district.name_zh} {_KIND[span.kind]} {span.months[0]}..{span.months[-1]} 已重算")
+        months = f"{span.months[0]}..{span.months[-1]}"
+        run.say(
+            f"{district.name_zh} {_KIND[span.kind]} {months} 已重算",
+            f"{district.name_en} {span.kind}s {months} computed again",
+        )
     for year, sites in sorted(years.items()):
         _water_year(work, year, sorted(sites))
     connection.execute(delete(stale_days).where(stale_days.c.district == district.key))

@@ -228,7 +228,10 @@ def _rename(run: Run, district: District) -> list[dict[str, Any]]:
     records = []
     for name, rows in moved.groupby("name") if len(moved) else ():
         count = int(rows["readings"].sum())
-        run.tell(f"{district.name_zh} {name} → {keys[str(name)]}：{count} 个监测值归入点位")
+        run.say(
+            f"{district.name_zh} {name} → {keys[str(name)]}：{count} 个监测值归入点位",
+            f"{district.name_en} {name} → {keys[str(name)]}: {count} readings now under their site",
+        )
         records.append(
             _record("site", district.key, cells=count)
             | {"renamed": str(name), "sites": keys[str(name)], "parameters": _joined(rows["parameter"])}
@@ -264,7 +267,10 @@ def _replay_source(
                         note=why,
                     )
                 records += _told(report, replayed, anew)
-        run.tell(f"{district.name_zh} {known.title_zh}：{len(batch)} 份已重判")
+        run.say(
+            f"{district.name_zh} {known.title_zh}：{len(batch)} 份已重判",
+            f"{district.name_en} {known.title_en}: {len(batch)} judged again",
+        )
     return records
 
 

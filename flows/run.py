@@ -101,7 +101,7 @@ class Summary:
 class Run:
     """Settings, warehouse, districts and summary of the run at hand.
 
-    `tell` receives one line of progress in Chinese; `dry_run` writes nothing anywhere.
+    `tell` receives one line of progress; `dry_run` writes nothing anywhere.
     """
 
     settings: Settings
@@ -116,6 +116,10 @@ class Run:
     def landing(self) -> Path:
         """Folder of the landing zone."""
         return self.settings.home / "landing"
+
+    def say(self, zh: str, en: str) -> None:
+        """Tell one line of progress in the language of the terminal."""
+        self.tell(zh if self.settings.language == "zh" else en)
 
 
 class UnknownDistrictError(Exception):

@@ -107,7 +107,10 @@ def _walk_source(run: Run, district: District, source: Source, wish: Wish, do: D
                 batch,
                 report,
             )
-            run.tell(f"{district.name_zh} {source.title_zh} {span}：{len(batch)} 份已入库")
+            run.say(
+                f"{district.name_zh} {source.title_zh} {span}：{len(batch)} 份已入库",
+                f"{district.name_en} {source.title_en} {span}: {len(batch)} loaded",
+            )
     except (WarehouseError, SQLAlchemyError):
         # not the source's fault, and no other source could be loaded either
         raise

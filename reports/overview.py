@@ -110,7 +110,7 @@ def _row(fact: Record, years: Sequence[Record], period: str) -> dict[str, Any]:
     numbers = [int(record["period"]) for record in years]
     values = [record["value"] for record in years]
     told = [
-        f"{year} {figure(value, fact['unit'])}"
+        f"{year} {figure(value, fact['unit'], fact['decimals'])}"
         for year, value in zip(numbers, values, strict=True)
         if value is not None
     ]

@@ -113,17 +113,28 @@ def plain(value: object) -> str:
     return "".join(" " if unicodedata.category(sign)[0] == "C" else sign for sign in text)
 
 
-def figure(value: object, unit: str) -> str:
-    """Return an indicator's value as it is written: a ratio with its one decimal, 67.0 and not 67."""
+def figure(value: object, unit: str, decimals: int | None = None) -> str:
+    """Return an indicator's value as it is written: a ratio with the plan's decimals, 67.0 and not 67.
+
+    Parameters
+    ----------
+    value, unit
+        As the record has them.
+    decimals
+        Of the plan; None where no plan says so: as many as the value has, at least one.
+    """
     if isinstance(value, float) and value == value and unit == "%":  # noqa: PLR0124  # not NaN
-        return f"{value:.1f}"
+        if decimals is not None:
+            return _places(value, decimals)
+        text = plain(value)
+        return text if "." in text else f"{text}.0"
     return plain(value)
 
 
 def expected(record: Mapping[str, Any]) -> str:
     """Return a projection with its interval as one short text: `39.6 (36.3–44.1)`; '' where there is none."""
-    unit = str(record["unit"])
-    found = [figure(record.get(name), unit) for name in ("projection", "low", "high")]
+    unit, decimals = str(record["unit"]), record.get("decimals")
+    found = [figure(record.get(name), unit, decimals) for name in ("projection", "low", "high")]
     return f"{found[0]} ({found[1]}–{found[2]})" if all(found) else ""
 
 
@@ -237,7 +248,7 @@ def show_indicators(
             Text(plain(record["name"])),
             Text(plain(record["unit"])),
             Text(plain(record["baseline"])),
-            figure(record["value"], str(record["unit"])),
+            figure(record["value"], str(record["unit"]), record.get("decimals")),
             of,
             Text(plain(record["target"])),
             Text(expected(record)),
@@ -271,8 +282,8 @@ def show_contributions(
         {
             **record,
             "kind": _KINDS[str(record["kind"])][place],
-            "amount": f"{record['amount']:.2f}".rstrip("0").rstrip("."),
-            "share": "" if record["share"] is None else f"{record['share']:.1f}",
+            "amount": _places(record["amount"], 2).rstrip("0").rstrip("."),
+            "share": _places(record["share"], 1),
         }
         for record in records
     ]

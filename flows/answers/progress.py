@@ -33,6 +33,7 @@ from indicators.water_limits import CLASS_TOPIC, classify_values, limit_rules, r
 from vocabulary.district import District
 from vocabulary.parameters import parameters
 from vocabulary.plan import Indicator, Plan
+from vocabulary.rounding import round_half_even
 from vocabulary.water_class import class_sign
 from warehouse.recall import recall_table
 from warehouse.schema import air_days, aqi_days, section_results
@@ -119,8 +120,8 @@ def what_moved(
     if not whole:
         return []
     frame = pd.concat(whole, ignore_index=True).assign(district=district.key, indicator=indicator)
-    frame["amount"] = frame["amount"].astype("float64").round(_PLACES)
-    frame["share"] = frame["share"].astype("float64").round(2)
+    frame["amount"] = round_half_even(frame["amount"], _PLACES)
+    frame["share"] = round_half_even(frame["share"], 2)
     return as_records(frame[list(KEYS)])
 
 
@@ -190,13 +191,15 @@ def _pm2_5(asked: _Asked) -> list[pd.DataFrame]:
             theirs = parts_of_mean(before["weight"], before["value"], before[column])
             amounts = split_difference(mine, theirs)
             was = float((theirs["weight"] * theirs["mean"]).sum())
-            notes = _between(mine, theirs, f"全年同期 {mean:.1f}，上年 {was:.1f}")
+            notes = _between(mine, theirs, f"全年同期 {_tenth(mean)}，上年 {_tenth(was)}")
         elif baseline is not None and baseline.unit == asked.indicator.unit:
             amounts = against_figure(mine, baseline.value)
-            notes = _alone(mine, f"全年 {mean:.1f}，与 {baseline.year} 年基数 {plain(baseline.value)} 相比")
+            notes = _alone(
+                mine, f"全年 {_tenth(mean)}，与 {baseline.year} 年基数 {plain(baseline.value)} 相比"
+            )
         else:
             amounts = (mine["weight"] * mine["mean"]).rename("amount")
-            notes = _alone(mine, f"全年 {mean:.1f}，无可比年份，列本年构成")
+            notes = _alone(mine, f"全年 {_tenth(mean)}，无可比年份，列本年构成")
         found.append(_rows(kind, amounts, names[kind], asked.indicator.unit, notes))
     return found
 
@@ -207,17 +210,22 @@ def _enough(asked: _Asked, last: pd.Timestamp) -> float:
     return float(history["year_days"]) / _YEAR * int(last.day_of_year)
 
 
+def _tenth(value: float) -> str:
+    """Return a mean as it is told: one decimal, half to even."""
+    return f"{round_half_even([value], 1)[0]:.1f}"
+
+
 def _between(now: pd.DataFrame, before: pd.DataFrame, whole: str) -> pd.Series:
     groups = now.index.union(before.index)
     means = [
-        part["mean"].reindex(groups).map(lambda one: "无" if np.isnan(one) else f"{one:.1f}")
+        part["mean"].reindex(groups).map(lambda one: "无" if np.isnan(one) else _tenth(one))
         for part in (now, before)
     ]
     return means[0] + "，上年 " + means[1] + f"（{whole}）"
 
 
 def _alone(now: pd.DataFrame, whole: str) -> pd.Series:
-    return now["mean"].map("{:.1f}".format) + f"（{whole}）"
+    return now["mean"].map(_tenth) + f"（{whole}）"
 
 
 # --- bad days -------------------------------------------------------------------------------------
@@ -294,7 +302,7 @@ def _against(now: pd.Series, before: pd.Series, known: bool) -> pd.Series:
 
 
 def _figure(value: float) -> str:
-    return plain(round(value, 2))
+    return plain(float(round_half_even([value], 2)[0]))
 
 
 # --- shares of sections ---------------------------------------------------------------------------

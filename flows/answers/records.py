@@ -20,6 +20,7 @@ from indicators.water_evaluation import evaluate_sections
 from sources.listing import shown as printable
 from vocabulary.clock import now_utc, utc_of_wall, wall_time
 from vocabulary.district import District
+from vocabulary.rounding import round_half_even
 from vocabulary.water_class import class_sign
 from warehouse.appeal import state_at
 from warehouse.recall import believed, recall_table
@@ -161,9 +162,12 @@ def indicators(
         # the plan that is under way or ended last, not a template that waits for its targets
         rows = rows[rows["plan"] == rows["plan"].min()]
     rows = rows.sort_values(["plan", "period", "indicator"]).assign(known_at=known_at(as_of))
+    places = {(plan.id, item.number): item.decimals for plan in district.plans for item in plan.indicator}
+    named = zip(rows["plan"], rows["indicator"], strict=True)
+    rows["decimals"] = pd.array([places.get(name, pd.NA) for name in named], dtype="Int64")
     keys = (
         "district plan indicator name period value unit numerator denominator valid target baseline status "
-        "projection low high remaining standard known_at reason_zh reason_en left_out"
+        "projection low high remaining standard known_at reason_zh reason_en left_out decimals"
     )
     records = as_records(rows[keys.split()])
     for record in records:
@@ -234,8 +238,13 @@ def _source_status(
         "loaded_at": wall_time(row[3]).isoformat(timespec="seconds") if row[3] else None,
         "cells_in": cells,
         "quarantined": int(row[5]),
-        "coverage": round(1 - (int(row[5]) + int(row[6])) / cells, 4) if cells else None,
+        "coverage": _share(cells - int(row[5]) - int(row[6]), cells),
     }
+
+
+def _share(part: int, whole: int) -> float | None:
+    """Return a share to four places; None of nothing."""
+    return float(round_half_even([part / whole], 4)[0]) if whole else None
 
 
 def _open_work(connection: Connection, district: District, as_of: datetime | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ SECTIONS = (
 #: the documented keys, and the reason in words for an indicator without a figure
 INDICATORS = (
     "district plan indicator name period value unit numerator denominator valid target baseline status"
-    " projection low high remaining standard known_at reason_zh reason_en left_out"
+    " projection low high remaining standard known_at reason_zh reason_en left_out decimals"
 )
 ALERTS = "id rule district subject level state since until class limit message"
 VERIFY = "ok deliveries cells_in new revised unchanged duplicate quarantined blank dump_sha256 failures"
