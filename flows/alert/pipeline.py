@@ -75,7 +75,8 @@ def _silent(scene: Scene, _: Rule, since: Mapping[str, datetime]) -> Conditions:
     if not parts:
         return nothing()
     rows = only_since(pd.concat(parts, ignore_index=True).astype({"observed_at": "datetime64[us]"}), since)
-    allowed = rows["site"].map(late)
+    # of no row at all the map has no numbers
+    allowed = rows["site"].map(late).astype("float64")
     rows["bad"], rows["good"] = rows["silent"] > allowed, rows["silent"] <= allowed
     beyond = rows["silent"] / allowed.clip(lower=1) - 1
     rows["multiples"] = multiple_text(SILENT_DAYS, beyond).where(rows["bad"], "")
