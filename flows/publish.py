@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flows.explain.pages import publish_explanations
 from flows.quality_pages import publish_quality
 from flows.revisions import publish_revisions
@@ -43,5 +45,9 @@ def publish(run: Run, *, site: bool | None = None) -> None:
 def publish_site(run: Run) -> Built:
     """Build the site under `report/`: of every district, also where the run was of one; what did not change stays."""
     districts = chosen_districts(run.settings, None)
+    summary = replace(run.summary)
+    if not summary.ended_at:
+        # publishing is the run's last step: what its pages say is how it ends, if this step does not fail
+        summary.settle()
     with run.warehouse.read() as connection:
-        return build_site(connection, run.settings.home, districts, run.summary.as_dict(), run.run_date)
+        return build_site(connection, run.settings.home, districts, summary.as_dict(), run.run_date)

@@ -114,13 +114,14 @@ def build_site(
     names = {item.district.key: item.district.name_zh for item in gathered}
     pages = Pages(keys_of(target), _nav(gathered), names)
     episodes = _episodes(connection, districts, gathered)
+    documents = [entry | {"href": quote(entry["path"])} for entry in documents_index(home)]
     for item in gathered:
         mine = [episode for episode in episodes if episode["district"] == item.district.key]
-        district_pages(pages, item, mine, home / "report")
+        district_pages(pages, item, mine, home / "report", documents)
     beside = others_files(home / "report") if (home / "report").is_dir() else []
     # the page of an earlier program has the name of ours
     beside = [path for path in beside if path not in {*_OWN, *pages.made, *pages.kept}]
-    _whole_pages(pages, gathered, episodes, summary, home, beside)
+    _whole_pages(pages, gathered, episodes, summary, documents, beside)
     levels = aqi_levels(gathered[0].air["levels"]) if gathered else {}
     files = {f"assets/{name}": asset(name) for name in ASSETS}
     files["assets/site.css"] = style(rules(levels))
@@ -236,7 +237,7 @@ def _whole_pages(
     gathered: list[Gathered],
     episodes: list[Record],
     summary: Mapping[str, Any],
-    home: Path,
+    documents: list[Record],
     beside: list[str],
 ) -> None:
     facts = [
@@ -274,7 +275,6 @@ def _whole_pages(
     )
     told = json.loads(json.dumps(summary, default=str))
     pages.add("run.html", ["run", told], partial(data_pages.run_page, told))
-    documents = [entry | {"href": quote(entry["path"])} for entry in documents_index(home)]
     files = _downloads(beside)
     pages.add(
         "documents.html",

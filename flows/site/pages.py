@@ -65,24 +65,50 @@ def _section_page(
     return water_pages.section_page(item.facts, section, item.water, item.sites, episodes, months, told)
 
 
-def district_pages(pages: Pages, item: Gathered, episodes: list[Record], report: Path) -> None:
-    """Add the pages of a district; `report` is where explanations lie."""
+#: forms of documents -> the page they belong to
+_EVALUATIONS = {"yearly", "mid-term", "final"}
+_BULLETINS = {"sections", "black-odorous"}
+
+
+def district_pages(
+    pages: Pages, item: Gathered, episodes: list[Record], report: Path, documents: list[Record]
+) -> None:
+    """Add the pages of a district.
+
+    Parameters
+    ----------
+    pages
+        Of this build.
+    item
+        The district and what was gathered of it.
+    episodes
+        The district's.
+    report
+        Where explanations lie.
+    documents
+        Evaluations and bulletins made so far, of every district, with `href` from the report's folder.
+    """
     key = item.district.key
+    mine = [document for document in documents if document["district"] == key]
+    evaluations = [document for document in mine if document["form"] in _EVALUATIONS]
+    bulletins = [document for document in mine if document["form"] in _BULLETINS]
     pages.add(
         f"{key}/plan.html",
-        ["plan", item.facts, item.hashes["plans"]],
-        lambda common: overview.plan_page(item.facts, _by_group(item.plans), common),
+        ["plan", item.facts, item.hashes["plans"], evaluations],
+        lambda common: overview.plan_page(
+            item.facts, _by_group(item.plans), common | {"documents": evaluations}
+        ),
     )
-    _water_pages(pages, item)
+    _water_pages(pages, item, bulletins)
     placed = digest([item.facts, item.water["days"], item.water["items"], item.water["standard"]])
     for section in item.water["sections"]:
-        mine = [episode for episode in episodes if episode["subject"] == section["key"]]
+        of_it = [episode for episode in episodes if episode["subject"] == section["key"]]
         links = explained_links(report, key, section["key"])
         # of the other sites only those on its map have a say
         near = [str(mark) for mark in water_pages.around(section, item.sites, item.water["sections"])]
-        make = partial(_section_page, item, section, mine, links)
+        make = partial(_section_page, item, section, of_it, links)
         pages.add(
-            f"{key}/sections/{section['key']}.html", ["section", placed, near, section, mine, links], make
+            f"{key}/sections/{section['key']}.html", ["section", placed, near, section, of_it, links], make
         )
     _air_pages(pages, item)
     if item.emissions["outlets"]:
@@ -93,16 +119,22 @@ def district_pages(pages: Pages, item: Gathered, episodes: list[Record], report:
         )
 
 
-def _water_pages(pages: Pages, item: Gathered) -> None:
-    """Add the list of sections: so many that a page stays quick; the first one has the map as well."""
+def _water_pages(pages: Pages, item: Gathered, bulletins: list[Record]) -> None:
+    """Add the list of sections: so many that a page stays quick; the first one has map and bulletins as well."""
     months = item.spans["section"].months
     for part in paged(item.water["sections"], "water"):
-        rests_on = [item.sites, item.hashes["water"]] if part.number == 1 else [part.rows, part.links]
+        whole = [item.sites, item.hashes["water"], bulletins]
+        rests_on = whole if part.number == 1 else [part.rows, part.links]
+        make = partial(water_pages.water_page, item.facts, item.water, item.sites, months, part)
         pages.add(
             f"{item.district.key}/{part.file}",
             ["water", item.facts, months, rests_on],
-            partial(water_pages.water_page, item.facts, item.water, item.sites, months, part),
+            partial(_with_documents, make, bulletins),
         )
+
+
+def _with_documents(make: Callable[[Record], bytes], documents: list[Record], common: Record) -> bytes:
+    return make(common | {"documents": documents})
 
 
 def _air_pages(pages: Pages, item: Gathered) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +19,7 @@ from cli import app
 from flows.answers.records import indicators
 from flows.run import Run
 from flows.site.build import Built, build_site
+from flows.site.parts import spans_of
 from tests.flows.slices import PLANTED
 from vocabulary.district import District
 from warehouse.engine import Warehouse
@@ -208,11 +210,62 @@ def test_a_section_shows_the_planted_days_and_their_evidence(built):
     assert len(chart["x"]) == len(chart["series"][0]["data"])
 
 
+def test_the_pages_of_a_night_say_how_it_ended(first_night):
+    said = {0: "完成", 1: "完成，有事项需人工处理", 3: "有来源或通道失败"}[first_night.status]
+    for name in ("index.html", "run.html"):
+        page = html.fromstring((first_night.made.home / "report" / name).read_bytes())
+        text = " ".join(page.find(".//main").text_content().split())
+        assert said in text
+        assert "运行中" not in text
+
+
 def test_both_editions_of_2026_stand_side_by_side(built):
     text = built.text("gaoxin/air.html") + built.text("chiping/air.html")
     assert "HJ633-2012" in text
     page = built.page("chiping/air.html")
     assert page.xpath('//table[@class="cal"]')
+
+
+def test_evaluations_and_bulletins_are_linked_where_they_belong(own):
+    folder = own.report / "documents"
+    folder.mkdir(exist_ok=True)
+    for form, title in (("final", "终期评估"), ("sections", "水质通报")):
+        (folder / f"chiping-{form}.html").write_text("<p>", "utf-8")
+        record = {
+            "district": "chiping",
+            "form": form,
+            "title": f"{title}{EVIL}",
+            "as_of": "2026-04-01T00:00:00",
+            "files": {f"chiping-{form}.html": "0" * 64},
+        }
+        (folder / f"chiping-{form}.json").write_text(json.dumps(record), "utf-8")
+    done = own.build()
+    assert set(done.made) == {"chiping/plan.html", "chiping/water.html", "documents.html"}
+    for page, form in (("chiping/plan.html", "final"), ("chiping/water.html", "sections")):
+        assert f"../documents/chiping-{form}.html" in targets(own.page(page))
+    assert "documents/chiping-final.html" not in "".join(targets(own.page("chiping/water.html")))
+
+
+def test_each_kind_of_site_has_its_own_last_years(own, tmp_path):
+    copy = tmp_path / "copy.duckdb"
+    shutil.copyfile(own.run.settings.home / "ecoplan.duckdb", copy)
+    own.warehouse = Warehouse(f"duckdb:///{copy}", lock_wait=30.0)
+    district = own.run.districts["chiping"]
+    with own.warehouse.read() as connection:
+        both = spans_of(connection, district, own.run.run_date)
+        early = spans_of(connection, district, date(2025, 6, 30))
+        none = spans_of(connection, replace(district, key="leer"), date(2025, 6, 30))
+    # of the slice: the last hours of sections 2026-03-29, of stations 2025-09-18, of outlets 2026-03-31
+    assert {kind: f"{span.last:%Y-%m-%d}" for kind, span in both.items()} == {
+        "section": "2026-03-29",
+        "station": "2025-09-18",
+        "outlet": "2026-03-31",
+        "": "2026-03-31",
+    }
+    assert both["station"].start == datetime(2024, 1, 1)
+    assert both["section"].months[-1] == "2026-03"
+    assert early["section"].last.date() <= date(2025, 6, 30)
+    assert {span.last.date() for span in none.values()} == {date(2025, 6, 30)}
 
 
 def test_old_links_still_lead_somewhere(built):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,8 @@ class Watched:
         self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
         self.page.on("requestfailed", lambda request: self.trouble.append(f"failed {request.url}"))
         self.page.on("request", self._requested)
+        # what is asked of others is counted, and goes nowhere
+        self.page.route(re.compile(r"^(?:https?|wss?):"), lambda route: route.abort())
         self.page.goto(file.as_uri())
         self.page.wait_for_load_state("load")
 
