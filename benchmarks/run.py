@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = ("aqi", "water_classification", "judging", "warehouse_load", "night_growth")
+MODULES = ("aqi", "water_classification", "judging", "warehouse_load", "night_growth", "site_build")
 
 
 def measured(name: str) -> dict[str, dict[str, Any]]:

@@ -43,6 +43,7 @@ _SECTIONS = {
     "说明 Explanation": ("architecture.md", "", "decisions/"),
 }
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
+_DIALOG = 'data-md-component="search" role="dialog"'
 _FENCE = re.compile(r"(^```.*?^```)", re.MULTILINE | re.DOTALL)
 
 
@@ -202,6 +203,7 @@ def stage(folder: Path) -> list[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(_relinked(page, place, found), "utf-8")
     build(folder / "reference")
+    shutil.copytree(ROOT / "docs" / "assets", folder / "assets")
     return sorted(folder.rglob("*.md"))
 
 
@@ -261,6 +263,10 @@ def build_site(home: Path) -> Path:
         strict=True,
     )
     build_with_mkdocs(config)
+    for page in site.rglob("*.html"):
+        # the theme leaves its search without a name for those who hear the page
+        text = page.read_text("utf-8")
+        page.write_text(text.replace(_DIALOG, f'{_DIALOG} aria-label="搜索 Search"'), "utf-8")
     return site
 
 

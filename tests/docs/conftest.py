@@ -9,30 +9,31 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import app
-from vocabulary.district import load_district
+from vocabulary.district import load_districts
 
 ROOT = Path(__file__).resolve().parents[2]
 _ENVIRONMENT = {"COLUMNS": "200", "TERM": "dumb"}
 _EXPORTS = {
-    "air": ("china_sites_20250610.csv", "china_sites_20250611.csv"),
-    "water/sections": ("山东省/茌新河示例断面/2025-07/茌新河示例断面.csv",),
-    "outlets": ("CPDA001/CPDA001_2026-03.csv", "CPDW001/CPDW001_2026-03.csv"),
+    "chiping/air": ("china_sites_20250610.csv", "china_sites_20250611.csv"),
+    "chiping/water/sections": ("山东省/茌新河示例断面/2025-07/茌新河示例断面.csv",),
+    "chiping/outlets": ("CPDA001/CPDA001_2026-03.csv", "CPDW001/CPDW001_2026-03.csv"),
+    "gaoxin/water/api": ("2026-03-31T00.json", "2026-03-31T04.json"),
 }
 
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Environment of a small warehouse: two days of air, a month of a section and of two outlets."""
+    """Environment of a small warehouse: two days of air, a month of a section and of two outlets; an hour of the other district."""
     folder = tmp_path_factory.mktemp("records")
-    district = folder / "districts" / "chiping"
-    shutil.copytree(ROOT / "districts" / "chiping", district)
+    shutil.copytree(ROOT / "districts", folder / "districts")
     for place, names in _EXPORTS.items():
         for name in names:
-            copy = folder / "examples/exports/chiping" / place / name
+            copy = folder / "examples/exports" / place / name
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / "examples/exports/chiping" / place / name, copy)
-    for source in load_district(district).sources:
-        (folder / source.location).mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / "examples/exports" / place / name, copy)
+    for district in load_districts(folder / "districts").values():
+        for source in district.sources:
+            (folder / source.location).mkdir(parents=True, exist_ok=True)
     environment = {
         **_ENVIRONMENT,
         "ECOPLAN_HOME": str(folder / "home"),
