@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,11 +14,21 @@ from warehouse.engine import Warehouse
 
 ROOT = Path(__file__).resolve().parent.parent
 
+#: files that share the session's loaded warehouse (`first_night`): one worker takes them all and loads it once
+_OF_FIRST_NIGHT = frozenset(
+    f"tests/flows/test_{name}.py"
+    for name in (
+        *("alert_conditions", "conditions_since", "documents", "explain", "explain_pages"),
+        *("night", "site", "site_browser", "workbook"),
+    )
+)
+
 #: files that take longest, first: two workers then end at about the same time
 _LONG_FIRST = (
     "tests/flows/test_prefect_server",
     "tests/crash/test_killed_runs",
     "tests/flows/test_prefect_embedded",
+    *sorted(_OF_FIRST_NIGHT),
     "tests/warehouse/test_concurrency",
     "tests/realdata/",
     "tests/warehouse/",
@@ -36,6 +47,21 @@ _SERVER_THOROUGH = (
     "tests/warehouse/test_replay_groups.py",
     "tests/warehouse/test_rename_sites.py",
 )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out files as `--dist loadfile` does, those of the loaded warehouse as one."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class OneWarehouse(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return "first_night" if file in _OF_FIRST_NIGHT else file
+
+    return OneWarehouse(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)

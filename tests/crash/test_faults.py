@@ -75,7 +75,14 @@ def failing(number: int, code: int, real: Callable[[int], None]) -> Callable[[in
 
 
 @pytest.mark.parametrize(
-    ("share", "code"), [(0.0, errno.ENOSPC), (0.4, errno.EIO), (0.8, errno.ENOSPC), (0.9, errno.EIO)]
+    ("share", "code"),
+    [
+        (0.0, errno.ENOSPC),
+        pytest.param(0.4, errno.EIO, marks=pytest.mark.thorough),
+        (0.8, errno.EIO),
+        pytest.param(0.8, errno.ENOSPC, marks=pytest.mark.thorough),
+        pytest.param(0.9, errno.EIO, marks=pytest.mark.thorough),
+    ],
 )
 def test_a_disk_that_takes_no_more_loses_nothing(
     half: Half,
@@ -85,6 +92,7 @@ def test_a_disk_that_takes_no_more_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """Each kind of fault at one moment in `make test`, at further ones in `make thorough`."""
     home = half.home(tmp_path)
     number = 1 + round(share * (half.fsyncs - 1))
     for name, value in half.made.environment(home).items():
@@ -121,10 +129,18 @@ def limited(half: Half, home: Path, most: int) -> subprocess.CompletedProcess[st
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of a process")
-@pytest.mark.parametrize("most", [1_000, 20_000, 60_000], ids=["landing", "loading", "evaluation"])
+@pytest.mark.parametrize(
+    "most",
+    [
+        pytest.param(1_000, id="landing"),
+        pytest.param(20_000, id="loading", marks=pytest.mark.thorough),
+        pytest.param(60_000, id="evaluation"),
+    ],
+)
 def test_files_that_cannot_grow_end_in_one_line_and_a_warehouse_that_opens(
     half: Half, most: int, tmp_path: Path
 ) -> None:
+    """The first write and a late one in `make test`, one between them in `make thorough`."""
     home = half.home(tmp_path)
     ended = limited(half, home, most)
     assert ended.returncode in (FAILED, REFUSED), ended.stderr

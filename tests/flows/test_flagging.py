@@ -232,10 +232,11 @@ def test_the_cost_of_a_night_follows_what_changed_not_the_history(
     assert 0 < sum(read) <= 6 + 2 * 65
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.thorough)])
 def test_pieces_in_any_order_give_one_dump_on_both_engines(
     warehouse: Warehouse, tmp_path: Path, seed: int
 ) -> None:
+    """One order in `make test`, another and the server in `make thorough`."""
     whole = stuck(1.2, BAD_RUN)
     air = together(rows_of(STATION, "pm2_5", [33.0] * 30 + [40.0, 300.0, 41.0, 42.0], every=1))
     correction = together(rows_of(SECTION, "nh3_n", [1.9], first=T0 + 30 * FOUR_HOURS))
