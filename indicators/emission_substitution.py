@@ -47,7 +47,11 @@ def substitute(
     HJ 75-2017 tables 5 and 6; below a capture rate of 75 % there is no rule: such hours stay NaN, and are
     settled by manual data or a material balance. HJ 356-2019 for wastewater.
     """
-    grid = hourly_grid(hours, registry=registry, start=start, end=end)
+    return substitute_grid(hourly_grid(hours, registry=registry, start=start, end=end), registry=registry)
+
+
+def substitute_grid(grid: pd.DataFrame, *, registry: Registry) -> pd.DataFrame:
+    """Substitute the gaps of a complete row of hours (`emission_mass.hourly_grid`); see `substitute`."""
     parts = []
     gas = grid[grid["medium"] == "flue_gas"]
     if len(gas):

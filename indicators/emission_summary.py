@@ -6,8 +6,8 @@ import datetime as dt
 
 import pandas as pd
 
-from indicators.emission_mass import GAS_ITEMS, capture_rate, mass
-from indicators.emission_substitution import substitute
+from indicators.emission_mass import GAS_ITEMS, capture_rate, hourly_grid, mass_of_grid
+from indicators.emission_substitution import substitute_grid
 from indicators.registry import Registry
 
 _KG_A_TONNE = 1000.0
@@ -43,7 +43,9 @@ def outlet_tonnes(
     HJ 75-2017, HJ 356-2019; see `emission_substitution` and `emission_mass`.
     """
     known = hours[hours["observed_at"] < end]
-    ledger = substitute(known, registry=registry, end=end)
+    # laid out once: what is substituted and what the capture rate counts are the same hours
+    grid = hourly_grid(known, registry=registry, end=end)
+    ledger = substitute_grid(grid, registry=registry)
     columns = [*_KEY, "tonnes", "tonnes_measured", "tonnes_substituted", "hours", "open_hours"]
     columns += ["capture_rate", "capture_enough"]
     if ledger.empty:
@@ -66,7 +68,7 @@ def outlet_tonnes(
         hours=("tonnes", "size"),
         open_hours=("open_hours", "sum"),
     )
-    rates = capture_rate(mass(known, registry=registry, end=end), registry=registry)
+    rates = capture_rate(mass_of_grid(grid), registry=registry)
     last = rates.sort_values("quarter").drop_duplicates(_KEY, keep="last")
     last = last.rename(columns={"rate": "capture_rate", "enough": "capture_enough"})
     found = sums.merge(last[[*_KEY, "capture_rate", "capture_enough"]], on=_KEY, how="left")
