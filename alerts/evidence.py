@@ -256,6 +256,11 @@ def _text(value: Any) -> str:
     return "" if value is None or pd.isna(value) else str(value)
 
 
+def least_before(kind: str) -> int:
+    """Return how many periods before a rule of a kind must have to compare with, from kinds.toml."""
+    return int(_kinds()["condition"][kind]["least_before"])
+
+
 @cache
 def _kinds() -> dict[str, Any]:
     return tomllib.loads(files("alerts").joinpath("data/kinds.toml").read_text("utf-8"))

@@ -20,6 +20,7 @@ from flows.alert.scene import (
     only_since,
     samples_frame,
 )
+from quality.flags import Verdict
 from vocabulary.rounding import round_half_even
 from warehouse import bulk
 from warehouse.flags import recall_flags
@@ -28,7 +29,6 @@ from warehouse.schema import readings, series
 
 #: period of automatic readings -> how many a whole day has
 _A_DAY = {"1h": 24, "4h": 6}
-_SUSPECT = 3
 #: what the share of a day's times is called in evidence; no parameter of that name exists
 SHARE = "time_share"
 
@@ -93,7 +93,7 @@ def _flat(scene: Scene, rule: Rule, days: pd.DataFrame) -> Conditions:
         start=days["observed_at"].min().to_pydatetime(),
         end=datetime.combine(scene.run_date, datetime.min.time()),
         sites=sorted(days["site"].unique()),
-        least=dict.fromkeys(rule.tests, _SUSPECT),
+        least=dict.fromkeys(rule.tests, int(Verdict.SUSPECT)),
         as_of=scene.as_of,
     )
     flags["day"] = flags["observed_at"].dt.normalize()

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import ColumnElement, and_, func, select
 
+from alerts.evidence import least_before
 from alerts.rules import Rule
 from flows.alert.scene import (
     Conditions,
@@ -26,6 +27,7 @@ from flows.alert.scene import (
     only_since,
     samples_frame,
 )
+from quality.flags import Verdict
 from vocabulary.rounding import round_half_even
 from warehouse import bulk
 from warehouse.recall import believed, recall_table
@@ -34,7 +36,6 @@ from warehouse.schema import deliveries, flags, indicator_results, readings
 #: what shares and days are called in evidence; no parameters of these names exist
 SILENT_DAYS, USUAL_SHARE = "silent_days", "usual_share"
 QUARANTINE_SHARE, FLAGGED_SHARE = "quarantine_share", "flagged_share"
-_SUSPECT = 3
 
 
 def pipeline_conditions(scene: Scene, rule: Rule, since: Mapping[str, datetime]) -> Conditions:
@@ -108,8 +109,9 @@ def _by_delivery(scene: Scene, rule: Rule, since: Mapping[str, datetime]) -> Con
         return nothing()
     name = {"quarantine-share": QUARANTINE_SHARE, "flag-drift": FLAGGED_SHARE}.get(rule.kind, USUAL_SHARE)
     if rule.kind == "coverage-down":
+        least = min(least_before(rule.kind), rule.compare_days)
         usual = rows.groupby("site")["held"].transform(
-            lambda held: held.shift().rolling(rule.compare_days, min_periods=3).median()
+            lambda held: held.shift().rolling(rule.compare_days, min_periods=least).median()
         )
         rows["share"] = rows["held"] / usual.where(usual > 0)
         rows["bad"], rows["good"] = rows["share"] < rule.raise_share, rows["share"] >= rule.clear_share
@@ -160,7 +162,12 @@ def _partitions(scene: Scene, rule: Rule, since: Mapping[str, datetime]) -> pd.D
                     ),
                 ).join(deliveries, readings.c.delivery_id == deliveries.c.id)
             )
-            .where(mine, believed(flags, scene.as_of), flags.c.verdict >= _SUSPECT, flags.c.test != "gap")
+            .where(
+                mine,
+                believed(flags, scene.as_of),
+                flags.c.verdict >= int(Verdict.SUSPECT),
+                flags.c.test != "gap",
+            )
             .group_by(*keys)
         )
         counted = bulk.fetch(scene.connection, told)
