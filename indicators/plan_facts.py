@@ -89,7 +89,8 @@ def fact(
         "told_en": "; ".join(en for _, en in told),
     }
     figure = dict.fromkeys(("value", "numerator", "denominator"), np.nan)
-    return facts_frame([pd.DataFrame([row | figure | dict(figures or {}) | stated])])
+    whole = dict(_NOTHING_MORE) | row | figure | dict(figures or {}) | stated
+    return pd.DataFrame([whole])[list(FACT_COLUMNS)].astype(FACT_DTYPES)
 
 
 def last_day(year: int, as_of_day: dt.date) -> dt.date:

@@ -145,15 +145,26 @@ def _shares(
     )
 
 
+def _beside(batch: Batch, rows: Integers, places: Integers) -> Floats:
+    """Return the value of a parameter's rows at each place; NaN where there is none."""
+    if not len(rows):
+        return np.full(len(places), np.nan)
+    keyed = batch.keyed(rows).sort_values("place")
+    known = keyed["place"].to_numpy()
+    at = np.minimum(np.searchsorted(known, places), len(known) - 1)
+    found: Floats = np.where(known[at] == places, keyed["value"].to_numpy()[at], np.nan)
+    return found
+
+
 def _worst(
     batch: Batch, stated: pd.DataFrame, limits: ClassLimits, check: DeliveryCheck
 ) -> tuple[Floats, Truths]:
     """Return the worst class of the values beside each stated class, and whether enough of them are there."""
     worst = np.zeros(len(stated))
     complete = np.ones(len(stated), dtype=bool)
+    places = stated["place"].to_numpy()
     for parameter, rule in limits.rules.items():
-        rows = batch.rows_of(parameter, check)
-        values = stated[["place"]].merge(batch.keyed(rows), on="place", how="left")["value"].to_numpy()
+        values = _beside(batch, batch.rows_of(parameter, check), places)
         worst = np.fmax(worst, rule.classes(values))
         if parameter in limits.needed:
             complete &= ~np.isnan(values)
