@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
@@ -18,11 +18,13 @@ from rich.text import Text
 from commands.options import Districts, DryRun, Plain
 from commands.screen import print_json
 from flows.crew import RunnerError
-from flows.night import fill_back, nothing_missing
+from flows.missing import nothing_missing
 from flows.run import DONE, Run
 from flows.settings import Settings
-from flows.units import Progress
 from reports import terminal
+
+if TYPE_CHECKING:
+    from flows.units import Progress
 
 #: status of a command that Ctrl-C has ended, as shells give it
 INTERRUPTED = 130
@@ -76,6 +78,9 @@ def backfill(
     try:
         with _shown(console) as (tell, on_progress):
             if plain or dry_run:
+                # whoever asks for what is missing and lacks nothing does not wait for the way's imports
+                from flows.night import fill_back  # noqa: PLC0415  # see above
+
                 run, status = fill_back(
                     settings, **span, **chosen, districts=district, tell=tell, on_progress=on_progress
                 )

@@ -10,16 +10,13 @@ from dataclasses import fields
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, select
-
 from flows import logs, telemetry
 from flows.backfill_turned import what_turned
 from flows.crew import Crew, check_runner, plain_crew
-from flows.gather import OneOffError, Window, gather, one_off
+from flows.gather import OneOffError, Window, one_off
 from flows.heartbeat import Heart, Ping
 from flows.metrics import write_metrics
 from flows.publish import publish
-from flows.rulebook import judgement, last_judged
 from flows.run import (
     FAILED,
     Do,
@@ -37,7 +34,6 @@ from sources.catalogue import LAYOUTS, UnknownSourceError
 from vocabulary.clock import now_utc
 from warehouse.engine import Warehouse, WarehouseError
 from warehouse.load import mark_range
-from warehouse.schema import stale_days
 from warehouse.snapshot import publish_snapshot
 
 log = logging.getLogger(__name__)
@@ -119,44 +115,6 @@ def fill_back(
             run.summary.turned = what_turned(connection, list(run.districts), began)
 
     return run, _finish(run, wish, do, load=filling, closing=closing)
-
-
-def nothing_missing(
-    settings: Settings, *, first: date, last: date, districts: list[str] | None, source: str | None
-) -> bool:
-    """Tell, without a run, that a backfill of what is missing would do nothing.
-
-    True when every export in the folders of the range is in the ledger, nothing waits to be recomputed and the
-    rules are those the rows were judged by. A source behind an address can only be asked by a run.
-    """
-    run = open_run(settings, "backfill", districts=districts, source=source, dry_run=True)
-    if not run.warehouse.exists():
-        return False
-    # the file stays open: opening it once a source would cost more than asking
-    with run.warehouse.read() as connection:
-        if pending_work(connection, run):
-            return False
-        for district in run.districts.values():
-            for item in district.sources:
-                if source not in (None, item.key):
-                    continue
-                if item.remote:
-                    return False
-                gathered = gather(run, district, item, Window(first, last))
-                if gathered.pending or gathered.failures:
-                    return False
-    return True
-
-
-def pending_work(connection: Connection, run: Run) -> bool:
-    """Tell whether days of the run's districts wait to be recomputed, or were judged by other rules."""
-    waiting = select(stale_days.c.day).where(stale_days.c.district.in_(list(run.districts))).limit(1)
-    if connection.execute(waiting).first() is not None:
-        return True
-    return any(
-        last_judged(connection, key) != judgement(district, run.run_date)
-        for key, district in run.districts.items()
-    )
 
 
 def sweep_sources(path: Path = SWEEP) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ import pytest
 from flows import units as units_module
 from flows.crew import RunnerError, ThreadCrew, plain_crew
 from flows.gather import Pending
-from flows.night import fill_back, nothing_missing
+from flows.missing import nothing_missing
+from flows.night import fill_back
 from flows.run import FAILED, Run
 from flows.settings import Settings
 from flows.units import Progress, Unit
