@@ -29,6 +29,8 @@ MONTH, DAY, COLUMN, VALUE = "2026-02", "02-10", "氨氮(mg/L)", "2.31"
 #: seconds that the first build may take on two cores
 LIMIT = 20.0
 REPEATS = 3
+#: so many pages are named one by one
+_NAMED = 9
 
 
 def corrected(into: Path) -> Path:
@@ -60,7 +62,7 @@ def build(run: Run) -> tuple[Built, float, float]:
 
 def _told(name: str, built: Built, wall: float, own: float) -> None:
     pages = [path for path in built.written.written if path.endswith(".html")]
-    shown = "all" if len(pages) > REPEATS**2 else ", ".join(pages) or "none"
+    shown = "all" if len(pages) > _NAMED else ", ".join(pages) or "none"
     print(f"  {name}: {wall:.2f} s, {own:.2f} s of processor; {len(pages)} pages written: {shown}")
 
 
@@ -95,8 +97,8 @@ def run() -> list[dict[str, Any]]:
             load_files(settings, [corrected(Path(folder))], district="chiping", source="water-cnemc-section")
         day = build(made)
         _told("one day corrected", *day)
-        limit = "within" if min(scratch) <= LIMIT else "BEYOND"
-        print(f"  {limit} the limit of {LIMIT:g} s")
+        # on a machine that others use the clock tells of them, the processor of us
+        print(f"  limit {LIMIT:g} s: {min(scratch):.1f} s by the clock, {first[2]:.1f} s of processor")
     peer = min(scratch)
     return [
         _record("site_build", scratch, None),
