@@ -90,7 +90,7 @@ def fact(
     }
     figure = dict.fromkeys(("value", "numerator", "denominator"), np.nan)
     whole = dict(_NOTHING_MORE) | row | figure | dict(figures or {}) | stated
-    return pd.DataFrame([whole])[list(FACT_COLUMNS)].astype(FACT_DTYPES)
+    return pd.DataFrame({name: pd.array([whole[name]], dtype=kind) for name, kind in FACT_DTYPES.items()})
 
 
 def last_day(year: int, as_of_day: dt.date) -> dt.date:
