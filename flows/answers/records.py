@@ -97,6 +97,8 @@ def known_at(as_of: datetime | None) -> str:
 
 def as_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Turn a frame into plain records: times as ISO text, missing as None."""
+    if not len(frame):
+        return []
     shown = frame.copy()
     for name in shown.columns:
         if pd.api.types.is_datetime64_any_dtype(shown[name].dtype):
