@@ -5,6 +5,7 @@ The same two under Prefect's task runners are in `flows/shell.py`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
@@ -15,7 +16,12 @@ from typing import Any, Protocol, Self
 from flows.settings import Settings
 
 #: a cluster made for the time of a run: processes, since Python's threads share one interpreter; no page for browsers
-LOCAL_CLUSTER: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": None}
+LOCAL_CLUSTER: dict[str, Any] = {
+    "threads_per_worker": 1,
+    # any port: two runs at once must not quarrel about one
+    "dashboard_address": "127.0.0.1:0",
+    "scheduler_kwargs": {"dashboard": False},
+}
 
 
 class RunnerError(Exception):
@@ -178,6 +184,8 @@ def dask_distributed() -> Any:
         raise RunnerError(
             "ECOPLAN_RUNNER=dask 需要安装 dask 扩展 / needs the extra: uv sync --extra dask"
         ) from error
+    # what it says of every worker that comes and goes would tear the terminal's progress apart
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     return distributed
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
+from flows.crew import DaskCrew
 from flows.night import fill_back
 from flows.run import FAILED, FINDINGS
 from tests.conftest import fresh_postgres
@@ -110,6 +113,17 @@ def test_the_backfill_flow_on_a_cluster_leaves_what_threads_leave(
     assert [item["data"] for item in artifacts] == [100, 100]
     assert artifacts[0]["description"].startswith("2/2 单元 units，100%")
     assert artifacts[1]["description"].startswith("1/1 单元 units，100%")
+
+
+@pytest.mark.filterwarnings("ignore")  # of a cluster that ends, as above
+def test_a_cluster_of_the_run_itself_opens_no_page_and_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+    with caplog.at_level(logging.INFO), DaskCrew(1, "") as crew:
+        assert crew.workers == 1
+        assert crew.submit("", abs, -7).result() == 7
+        (port,) = distributed.default_client().scheduler_info()["services"].values()
+        assert requests.get(f"http://127.0.0.1:{port}/status", timeout=10).status_code == 404
+    assert [record for record in caplog.records if record.levelno < logging.WARNING] == []
 
 
 def servers_of(cluster: Any) -> list[str]:
