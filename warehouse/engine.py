@@ -38,7 +38,8 @@ class SchemaVersionError(WarehouseError):
 
 
 def _is_locked(error: BaseException) -> bool:
-    return "Could not set lock on file" in str(error)
+    """Tell whether the embedded file is held: by another process, or by a thread of this one that is closing it."""
+    return any(words in str(error) for words in ("Could not set lock on file", "Unique file handle conflict"))
 
 
 class Warehouse:
