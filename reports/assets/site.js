@@ -4,6 +4,8 @@
   "use strict";
   var root = document.documentElement;
   var drawn = [];
+  // pixels of a chart on paper: two beside each other on A4, as high as the style sheet lets them be there
+  var PAPER = { width: 470, height: 208 };
 
   function language() { return root.getAttribute("data-lang") === "en" ? "en" : "zh"; }
 
@@ -109,14 +111,14 @@
       chart.setOption(option(data));
       drawn.push({ chart: chart, data: data });
     });
-    window.addEventListener("resize", resize);
-    window.addEventListener("beforeprint", function () { resize(470); });
+    window.addEventListener("resize", function () { resize(); });
+    window.addEventListener("beforeprint", function () { resize(PAPER); });
     window.addEventListener("afterprint", function () { resize(); });
   }
 
-  function resize(width) {
-    var wide = typeof width === "number" ? { width: width } : undefined;
-    drawn.forEach(function (item) { item.chart.resize(wide); });
+  // without a size a chart takes its place's; paper does not wait for the next frame, so it is drawn at once
+  function resize(size) {
+    drawn.forEach(function (item) { item.chart.resize(size); item.chart.getZr().flush(); });
   }
 
   function begin() {

@@ -148,3 +148,39 @@ def test_the_overview_is_ready_within_a_second(browser, report):
         assert ready < 1000
     finally:
         watched.page.close()
+
+
+#: how far what is drawn of each chart reaches beyond its own place, at the moment a page goes to paper
+_BEYOND = """() => {
+  window.dispatchEvent(new Event("beforeprint"));
+  return [...document.querySelectorAll(".chart")].map((place) => {
+    const frame = place.getBoundingClientRect();
+    const svg = place.querySelector("svg");
+    const parts = [...svg.querySelectorAll("path, text")].map((part) => part.getBoundingClientRect());
+    const shown = parts.filter((box) => box.width + box.height > 0);
+    return {
+      parts: shown.length,
+      right: Math.max(...shown.map((box) => box.right)) - frame.left,
+      bottom: Math.max(...shown.map((box) => box.bottom)) - frame.top,
+      svg: [svg.width.baseVal.value, svg.height.baseVal.value],
+      height: frame.height,
+    };
+  });
+}"""
+
+
+def test_charts_on_paper_are_whole(browser, report):
+    watched = Watched(browser, report / "chiping" / "sections" / "CP-S3.html")
+    try:
+        watched.page.emulate_media(media="print")
+        charts = watched.page.evaluate(_BEYOND)
+    finally:
+        watched.page.close()
+    assert len(charts) > 2
+    for chart in charts:
+        width, height = chart["svg"]
+        assert chart["parts"] > 10
+        # a line may be a pixel thick beyond its end
+        assert chart["right"] <= width + 2
+        assert chart["bottom"] <= height + 2
+        assert height <= chart["height"]
