@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.revisions import KINDS_ZH, VERDICTS
+from reports.site.calendars import months_between
 from reports.site.render import render
 from vocabulary.parameters import parameters
 from vocabulary.rounding import round_half_even
@@ -35,7 +36,7 @@ def emissions_page(district: Record, data: Record, common: Record) -> bytes:
     verdicts = [
         key for key in ("exceed_hour", "exceed_day", "warn_hour") if any((m, key) in counted for m in months)
     ]
-    axis = _months_between(months)
+    axis = months_between(months)
     return render(
         "site_emissions.html",
         depth=1,
@@ -155,11 +156,3 @@ def _tonnes(
 
 def _name(site: str, outlets: Mapping[str, Record]) -> str:
     return str(outlets[site]["name"]) if site in outlets else site
-
-
-def _months_between(months: list[str]) -> list[str]:
-    """Return every month from the first to the last."""
-    if not months:
-        return []
-    first, last = (int(text[:4]) * 12 + int(text[5:7]) - 1 for text in (months[0], months[-1]))
-    return [f"{count // 12}-{count % 12 + 1:02d}" for count in range(first, last + 1)]
