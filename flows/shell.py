@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
+import requests
 from prefect import State, allow_failure, get_run_logger, task
 from prefect.artifacts import (
     create_markdown_artifact,
@@ -221,10 +222,10 @@ async def _reaches(server: str) -> bool:
     # what is left of a run that was killed would go on speaking to the server of that run
     await _reported()
     try:
-        async with httpx.AsyncClient(timeout=_REACH_SECONDS) as client:
-            return (await client.get(f"{server.rstrip('/')}/health")).is_success
-    except httpx.HTTPError:
+        answer = await asyncio.to_thread(requests.get, f"{server.rstrip('/')}/health", timeout=_REACH_SECONDS)
+    except requests.RequestException:
         return False
+    return answer.ok
 
 
 async def _reported() -> None:
