@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from tests.flows.slices import ROOT
 
@@ -90,6 +92,10 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+#: the server answers 503 while its SQLite file is locked, and wants to be asked again
+_WHILE_LOCKED = Retry(total=6, backoff_factor=0.5, status_forcelist=[503], allowed_methods=None)
+
+
 @dataclass(frozen=True)
 class Server:
     """A running server: where it is, and the environment that leads to it."""
@@ -99,7 +105,9 @@ class Server:
 
     def ask(self, path: str, **body: Any) -> Any:
         """Return the API's answer to a query."""
-        answer = requests.post(f"{self.address}/api/{path}", json=body, timeout=30)
+        with requests.Session() as session:
+            session.mount("http://", HTTPAdapter(max_retries=_WHILE_LOCKED))
+            answer = session.post(f"{self.address}/api/{path}", json=body, timeout=30)
         assert answer.ok, answer.text
         return answer.json()
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-import requests
 
 from flows.run import DONE
 from tests.flows.prefect_server import (
@@ -72,10 +71,7 @@ def block(server: Server, name: str, value: str) -> None:
 
 def flow_run(server: Server, flow: str, name: str, state: str, days_ago: float) -> str:
     """Put a flow run on the server that came into its state so many days ago; return its id."""
-    body: dict[str, Any] = {"flow_id": flow, "name": name, "state": {"type": state}}
-    answer = requests.post(f"{server.address}/api/flow_runs/", json=body, timeout=30)
-    assert answer.ok, answer.text
-    number = str(answer.json()["id"])
+    number = str(server.ask("flow_runs/", flow_id=flow, name=name, state={"type": state})["id"])
     # the server dates what it is told by its own clock: the past can only be written into its file
     at = f"{datetime.now(UTC) - timedelta(days=days_ago):%Y-%m-%d %H:%M:%S.%f}"
     file = Path(server.environment["PREFECT_HOME"]) / "prefect.db"
@@ -91,7 +87,7 @@ def flow_run(server: Server, flow: str, name: str, state: str, days_ago: float) 
 
 
 def test_maintenance_forgets_flow_runs_that_ended_long_ago_and_no_other(server: Server, made: Slice) -> None:
-    flow = requests.post(f"{server.address}/api/flows/", json={"name": "nightly"}, timeout=30).json()["id"]
+    flow = server.ask("flows/", name="nightly")["id"]
     old = {flow_run(server, flow, f"old {word}", word, KEPT_DAYS + 1) for word in ("COMPLETED", "FAILED")}
     kept = {
         flow_run(server, flow, "lately", "COMPLETED", KEPT_DAYS - 1),
