@@ -108,7 +108,7 @@ def _flat(scene: Scene, rule: Rule, days: pd.DataFrame) -> Conditions:
         # how many readings stood still that day; they have no limit of their own
         value=np.nan,
         limit="",
-        flags=counted["parameter"].map(lambda _: ";".join(rule.tests)),
+        flags=";".join(rule.tests),
         flags_zh=counted["hours"].map("{} 个读数不变".format),
         flags_en=counted["hours"].map("{} readings unchanged".format),
     )
@@ -118,15 +118,14 @@ def _flat(scene: Scene, rule: Rule, days: pd.DataFrame) -> Conditions:
 def _shares(scene: Scene, rule: Rule, days: pd.DataFrame, since: Mapping[str, datetime]) -> Conditions:
     """Judge days by the share of their times; a day without any counts once a site has begun to give data."""
     begun = _first_days(scene, sorted(since))
-    grid = pd.DataFrame(
-        [
-            (site, day)
-            for site, first in since.items()
-            if site in begun
-            for day in days_until(max(first, begun[site]), scene.run_date)
-        ],
-        columns=["site", "observed_at"],
-    ).astype({"site": "str", "observed_at": "datetime64[us]"})
+    parts = [
+        pd.DataFrame({"site": site, "observed_at": days_until(max(first, begun[site]), scene.run_date)})
+        for site, first in since.items()
+        if site in begun
+    ]
+    if not parts:
+        return nothing()
+    grid = pd.concat(parts, ignore_index=True).astype({"site": "str", "observed_at": "datetime64[us]"})
     rows = only_since(grid, since).merge(
         days[["site", "observed_at", "share"]], on=["site", "observed_at"], how="left"
     )
