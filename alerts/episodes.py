@@ -70,7 +70,7 @@ def find_episodes(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
         raise SamplesError(f"samples: no column {', '.join(missing)}; expected {', '.join(SAMPLE_COLUMNS)}")
     rows = _judged(samples, rule)
     if rows.empty:
-        return _typed(pd.DataFrame({name: [] for name in EPISODE_DTYPES}))
+        return _none()
 
     site, bad, good = rows["site"], rows["bad"], rows["good"]
     kind = bad.astype("int8") - good.astype("int8")
@@ -89,7 +89,7 @@ def find_episodes(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     starts = run_start[(state == 1.0) & (before == 0.0)].to_numpy()
     ends = run_start[(state == 0.0) & (before == 1.0)].to_numpy()
     if len(starts) == 0:
-        return _typed(pd.DataFrame({name: [] for name in EPISODE_DTYPES}))
+        return _none()
 
     begun = place.isin(starts).cumsum()
     members = rows.assign(number=begun, open=_inside(place, starts, ends, site))
@@ -147,8 +147,8 @@ def find_pending(samples: pd.DataFrame, rule: Rule, found: pd.DataFrame) -> pd.D
     rows = _judged(samples, rule)
     busy = set(found.loc[found["until"].isna(), "site"])
     rows = rows[~rows["site"].isin(busy)]
-    if rows.empty:
-        return _typed(pd.DataFrame({name: [] for name in EPISODE_DTYPES}))
+    if not rows["bad"].any():
+        return _none()
     # a run at the end: no sample after it is anything but bad
     later = ~rows["bad"]
     tail = rows[~later.iloc[::-1].groupby(rows["site"].iloc[::-1]).cummax().sort_index()]
@@ -158,7 +158,7 @@ def find_pending(samples: pd.DataFrame, rule: Rule, found: pd.DataFrame) -> pd.D
         since = tail["site"].map(ended)
         tail = tail[since.isna() | (tail["observed_at"] >= since)]
     if tail.empty:
-        return _typed(pd.DataFrame({name: [] for name in EPISODE_DTYPES}))
+        return _none()
     return _typed(_summed_up(tail, "site").assign(until=pd.NaT))
 
 
@@ -206,7 +206,7 @@ def _bool(values: pd.Series) -> pd.Series:
 
 
 def _judged(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    """Keep the samples the rule speaks of, in order, with the largest multiple of each."""
+    """Keep the samples the rule speaks of, in order, with the largest multiple of each; none where none is bad."""
     known = [name for name in (*SAMPLE_COLUMNS, *JUDGED_COLUMNS) if name in samples.columns]
     rows = _valid(samples[known], rule)
     twice = rows.duplicated(["site", "observed_at"])
@@ -215,11 +215,15 @@ def _judged(samples: pd.DataFrame, rule: Rule) -> pd.DataFrame:
         raise SamplesError(
             f"samples: site {first['site']} has two samples of {first['observed_at']}, expected one"
         )
+    if not rows["bad"].any():
+        # nothing is raised: spare what only bad samples are asked for, which is most of the cost
+        rows = rows.iloc[:0].copy()
     rows["class"] = rows["class"].astype("Int64")
     rows["beyond"] = _bool(rows["beyond"])
     for name in ("worst", "multiples"):
         rows[name] = rows[name].astype("str").fillna("")
-    amounts = rows["multiples"].str.extractall(r"=(-?\d+(?:\.\d+)?)")[0].astype("float64")
+    written = rows.loc[rows["multiples"] != "", "multiples"]
+    amounts = written.str.extractall(r"=(-?\d+(?:\.\d+)?)")[0].astype("float64")
     rows["multiple"] = amounts.groupby(level=0).max().reindex(rows.index)
     return rows
 
@@ -228,6 +232,10 @@ def _inside(place: pd.Series, starts: pd.Series, ends: pd.Series, site: pd.Serie
     """Say of each sample whether it lies in an episode: from its start up to, without, its end."""
     steps = place.isin(starts).astype("int64") - place.isin(ends).astype("int64")
     return steps.groupby(site).cumsum() > 0
+
+
+def _none() -> pd.DataFrame:
+    return _typed(pd.DataFrame({name: [] for name in EPISODE_DTYPES}))
 
 
 def _typed(found: pd.DataFrame) -> pd.DataFrame:

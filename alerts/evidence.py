@@ -111,6 +111,8 @@ def choose_evidence(
         raise EvidenceError(
             f"evidence: no column {', '.join(missing)}; expected {', '.join(EVIDENCE_COLUMNS)}"
         )
+    if found.empty:
+        return {}
     moments = found.melt(
         id_vars=["site", "since"], value_vars=["peak_at", "last_seen"], value_name="observed_at"
     )[["site", "since", "observed_at"]]

@@ -35,6 +35,8 @@ def load_episodes(connection: Connection, chosen: ColumnElement[bool]) -> list[S
     """Return episodes on record with their steps."""
     rows = connection.execute(select(episodes).where(chosen).order_by(episodes.c.id)).mappings()
     stored = {row["id"]: Stored(dict(row), []) for row in rows}
+    if not stored:
+        return []
     steps = select(episode_steps).join(episodes, episodes.c.id == episode_steps.c.episode_id).where(chosen)
     for row in connection.execute(steps).mappings():
         stored[row["episode_id"]].steps.append(Step(row["step"], row["at"], row["actor"], row["note"]))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from alerts.channels import build_channels
 from alerts.episodes import calm_before, find_episodes, find_pending
@@ -29,16 +29,14 @@ from flows.alert.pipeline import (
     pipeline_conditions,
 )
 from flows.alert.places import air_conditions, outlet_conditions
-from flows.alert.scene import Conditions, Scene, beginning
+from flows.alert.scene import Conditions, Scene, beginning, only_since
 from flows.alert.sections import section_conditions
 from flows.block_secrets import MachineSecrets, links_into_environment
 from flows.evaluate import Evaluated, registry_of
 from flows.run import Run
 from vocabulary.clock import now_utc, wall_time
 from vocabulary.district import District
-from warehouse import bulk
-from warehouse.recall import believed
-from warehouse.schema import section_results
+from warehouse.schema import deliveries
 
 Loader = Callable[[Scene, Rule, Mapping[str, datetime]], Conditions]
 
@@ -80,12 +78,16 @@ def record_alerts(
     links_into_environment()
     scene = Scene(connection, district, registry_of(district), run.run_date)
     settings = settings_of(district)
+    earliest = _first_month(scene)
     now = now_utc()
     for rule in in_order(settings.rules):
-        examined = _examined(scene, rule, done, silent=silent)
-        if not examined:
+        whole, doubtful = _in_doubt(scene, rule, done, silent=silent)
+        if not doubtful:
             continue
-        found = conditions_of_rule(scene, rule, examined)
+        if whole:
+            examined, found = doubtful, conditions_of_rule(scene, rule, doubtful)
+        else:
+            examined, found = _from_calm(scene, rule, doubtful, earliest)
         episodes_found = find_episodes(found.samples, rule)
         recorded = record_episodes(
             connection,
@@ -171,13 +173,13 @@ def subjects_frame(scene: Scene, rule: Rule) -> pd.DataFrame:
     return rows.assign(target_class=pd.array([pd.NA] * len(rows), dtype="Int64"))
 
 
-def _examined(scene: Scene, rule: Rule, done: Evaluated, *, silent: bool) -> dict[str, datetime]:
-    """Return by subject from when on a rule is examined in this run."""
+def _in_doubt(scene: Scene, rule: Rule, done: Evaluated, *, silent: bool) -> tuple[bool, dict[str, datetime]]:
+    """Return whether a rule is examined whole in this run, and by subject from when on it is in doubt."""
     subjects = subjects_of(scene, rule)
     if rule.medium in {"pipeline", "plan"}:
-        return dict.fromkeys(subjects, ledger_beginning(scene, rule))
+        return True, dict.fromkeys(subjects, ledger_beginning(scene, rule))
     if done.anew or done.before is None:
-        return dict.fromkeys(subjects, beginning(rule))
+        return True, dict.fromkeys(subjects, beginning(rule))
     doubtful = _touched(scene, rule, done, subjects)
     if rule.basis in _AGED and done.before.run_date != scene.run_date:
         # a day or month that was not over for the last run may be over for this one, or the other way round
@@ -188,7 +190,7 @@ def _examined(scene: Scene, rule: Rule, done: Evaluated, *, silent: bool) -> dic
         untold = untold_since(scene.connection, scene.district.key, rule, run_date=scene.run_date)
         for site in untold.keys() & set(subjects):
             doubtful[site] = min(untold[site], doubtful.get(site, untold[site]))
-    return _stepped_back(scene, rule, doubtful)
+    return False, doubtful
 
 
 def _touched(scene: Scene, rule: Rule, done: Evaluated, subjects: list[str]) -> dict[str, datetime]:
@@ -199,39 +201,48 @@ def _touched(scene: Scene, rule: Rule, done: Evaluated, subjects: list[str]) -> 
     return dict.fromkeys(subjects, min(stations)) if stations else {}
 
 
-def _stepped_back(scene: Scene, rule: Rule, doubtful: Mapping[str, datetime]) -> dict[str, datetime]:
-    """Return by subject the last calm sample before what is in doubt: the examination begins there."""
+def _from_calm(
+    scene: Scene, rule: Rule, doubtful: Mapping[str, datetime], earliest: datetime
+) -> tuple[dict[str, datetime], Conditions]:
+    """Return by subject the last calm sample before what is in doubt, and the conditions from it on.
+
+    What is read to find it is what is examined: nothing is asked twice, unless no calm was found so near.
+    Nothing was measured before `earliest`, so that nobody looks for calm further back.
+    """
     left = pd.Series(dict(doubtful), dtype="datetime64[us]")
     begun: dict[str, datetime] = {}
+    parts: list[Conditions] = []
     look_back = span("calm")
     while len(left):
-        first = left.min().to_pydatetime() - look_back
-        calm = calm_before(_looked_back(scene, rule, left, first), rule, left)
-        begun |= {str(site): at.to_pydatetime() for site, at in calm.items()}
-        left = left[~left.index.isin(calm.index)]
-        if first <= beginning(rule):
-            begun |= dict.fromkeys(map(str, left.index), beginning(rule))
-            break
+        # days are judged whole
+        since = (left - look_back).dt.floor("D")
+        found = conditions_of_rule(scene, rule, _moments(since))
+        calm = calm_before(found.samples, rule, left)
+        unknown = left[~left.index.isin(calm.index)]
+        whole = unknown[since[unknown.index] <= max(earliest, beginning(rule))]
+        settled = _moments(calm) | dict.fromkeys(map(str, whole.index), beginning(rule))
+        parts.append(Conditions(only_since(found.samples, settled), only_since(found.evidence, settled)))
+        begun |= settled
+        left = unknown.drop(whole.index)
         look_back *= 4
-    return begun
+    if len(parts) == 1:
+        return begun, parts[0]
+    samples = pd.concat([part.samples for part in parts], ignore_index=True)
+    return begun, Conditions(samples, pd.concat([part.evidence for part in parts], ignore_index=True))
 
 
-def _looked_back(scene: Scene, rule: Rule, left: pd.Series, first: datetime) -> pd.DataFrame:
-    """Return the samples before what is in doubt; of samplings their class alone, which costs least."""
-    if rule.kind != "section-class" or rule.basis != "sample":
-        return conditions_of_rule(scene, rule, dict.fromkeys(map(str, left.index), first)).samples
-    query = select(
-        section_results.c.site, section_results.c.start.label("observed_at"), section_results.c["class"]
-    ).where(
-        section_results.c.district == scene.district.key,
-        section_results.c.period_kind == "sample",
-        section_results.c.site.in_(list(left.index)),
-        section_results.c.start >= first,
-        section_results.c.start < left.max().to_pydatetime(),
-        believed(section_results),
-    )
-    rows = bulk.fetch(scene.connection, query)
-    return rows.astype({"site": "str", "observed_at": "datetime64[us]", "class": "Int8"})
+def _moments(times: pd.Series) -> dict[str, datetime]:
+    return {str(site): at.to_pydatetime() for site, at in times.items()}
+
+
+def _first_month(scene: Scene) -> datetime:
+    """Return a beginning of a month before which the ledger knows of no reading of the district."""
+    query = select(func.min(deliveries.c.observed_from)).where(deliveries.c.district == scene.district.key)
+    first = scene.connection.execute(query).scalar_one_or_none()
+    if first is None:
+        return datetime.combine(scene.run_date, time())
+    # a month's result stands at its beginning, and a reading's day may begin before it
+    return datetime.combine((first - timedelta(days=1)).date().replace(day=1), time())
 
 
 def send_messages(run: Run) -> None:
