@@ -221,7 +221,8 @@ def _from_calm(
         unknown = left[~left.index.isin(calm.index)]
         whole = unknown[since[unknown.index] <= max(earliest, beginning(rule))]
         settled = _moments(calm) | dict.fromkeys(map(str, whole.index), beginning(rule))
-        parts.append(Conditions(only_since(found.samples, settled), only_since(found.evidence, settled)))
+        if settled:
+            parts.append(Conditions(only_since(found.samples, settled), only_since(found.evidence, settled)))
         begun |= settled
         left = unknown.drop(whole.index)
         look_back *= 4

@@ -25,7 +25,7 @@ ELSEWHERE = {
     "prefect deploy --all": "tests/flows/test_prefect_server.py",
     "prefect worker start --pool ecoplan": "tests/flows/test_prefect_server.py",
     "prefect deployment run nightly/nightly": "tests/flows/test_prefect_server.py",
-    "ecoplan up --workers 2": "tests/flows/test_up_server.py",
+    "ecoplan up --workers 2": "tests/flows/test_prefect_server.py",
 }
 #: what a clone's owner runs in the clone itself: the target must exist
 MAKE = re.compile(r"^make (\w+)$")

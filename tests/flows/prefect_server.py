@@ -86,7 +86,7 @@ def running(*command: str | Path, environment: Mapping[str, str], log: Path) -> 
                 process.wait(timeout=15)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -128,7 +128,7 @@ class Server:
 @contextmanager
 def started_server(folder: Path) -> Iterator[Server]:
     """Start a server with a home and a database of its own."""
-    port = _free_port()
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     environment = clean_environment(PREFECT_HOME=str(folder), PREFECT_API_URL=f"{address}/api")
     command = (PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port))
