@@ -143,13 +143,22 @@ def empty_slice(root: Path, rules: Collection[str] = ("section-worse-than-v",)) 
     return Slice(root, root / "home")
 
 
+#: district and sources of a tiny slice
+TINY = {"chiping": ("air-quotsoft", "water-cnemc-api")}
+
+
 def tiny_slice(root: Path) -> Slice:
     """One district, two sources, five deliveries: a corrected air day and the begin of an episode."""
     made = empty_slice(root)
-    made.use({"chiping": ("air-quotsoft", "water-cnemc-api")})
+    made.use(TINY)
+    take_tiny(made)
+    return made
+
+
+def take_tiny(made: Slice) -> None:
+    """Let the five deliveries of a tiny slice arrive."""
     made.take("chiping", "air/china_sites_20250310*.csv", "water/api/2026-03-25T1[26].json")
     made.take("chiping", "water/api/2026-03-25T20.json")
-    return made
 
 
 @cache
