@@ -63,7 +63,8 @@ def batches(gathered: Gathered) -> Iterator[list[Pending]]:
 
 def ingest(run: Run, district: District, source: Source, batch: list[Pending], report: SourceReport) -> None:
     """Read, judge and load a batch; what is refused is written to the ledger with its reason."""
-    settle(run, district, source, batch, examine(run, district, source, batch), report)
+    with run.warehouse.kept_open():
+        settle(run, district, source, batch, examine(run, district, source, batch), report)
 
 
 def settle(

@@ -19,11 +19,16 @@ def publish(run: Run, *, site: bool | None = None) -> None:
 
     Without `site` (by default the setting of that name) workbooks, explanations and the site are left to `ecoplan report`.
     """
+    with run.warehouse.kept_open():
+        _publish(run, site=run.settings.site if site is None else site)
+
+
+def _publish(run: Run, *, site: bool) -> None:
     home = run.settings.home
     if (revisions := publish_revisions(run)) is not None:
         run.summary.places["修订 revisions"] = str(revisions)
     quality = publish_quality(run)
-    if run.settings.site if site is None else site:
+    if site:
         publish_workbooks(run)
         publish_explanations(run)
         run.summary.places |= {

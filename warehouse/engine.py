@@ -103,6 +103,18 @@ class Warehouse:
                 transaction.rollback()
 
     @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Keep the embedded file open meanwhile: opening and closing it takes eight times a small transaction.
+
+        Other processes wait for it, so only for work that is short or that leans on the warehouse throughout.
+        """
+        if self.file is None or not self.exists():
+            yield
+            return
+        with self._connect():
+            yield
+
+    @contextmanager
     def alone(self, name: str) -> Iterator[None]:
         """Let one process at a time do what `name` says, without a transaction being open meanwhile.
 
