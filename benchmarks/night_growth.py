@@ -1,8 +1,9 @@
 """A night on one month of history against the same night on five years of history.
 
 One district of the project with generated readings of its stations, sections and outlets (about 1,100 a day).
-The history is loaded and evaluated; then seven nights each load one day and recompute what it touches:
-`load_batch`, then `evaluate_and_alert`, as the nightly does. The history ends in December, where the
+The history is loaded, a delivery a source and day, and evaluated; then seven nights each load one day and recompute
+what it touches: `load_batch`, then what `evaluate_and_alert` does (flags, evaluation, indicators, every alert rule of
+the district), as the nightly does. The history ends in December, where the
 year of a section, which a night evaluates anew, is longest: with one month of history the year has a
 month of readings, with five years it has twelve.
 
@@ -29,6 +30,7 @@ import pandas as pd
 
 from flows.alert.record import record_alerts
 from flows.evaluate import evaluate_district
+from flows.flagging import flag_district
 from flows.progress import record_indicators
 from flows.run import Run, open_run
 from flows.settings import Settings
@@ -57,6 +59,8 @@ ITEMS = {
     "flue_gas": {"flue_dust_norm": 3.0, "flue_so2_norm": 16.0, "flue_nox_norm": 34.0, "flue_flow": 3e5},
     "wastewater": {"cod": 22.0, "nh3_n": 0.8, "tp": 0.2, "tn": 9.0, "ph": 7.3, "effluent_flow": 1600.0},
 }
+#: kind of site -> the source of its readings, each day a delivery of its own
+SOURCES = {"station": "air-quotsoft", "section": "water-cnemc-api", "outlet": "outlet-hourly"}
 _HOURS = {"section": 4}
 _BATCH_DAYS = 30
 _NOTHING = empty_rejects().assign(delivery=pd.Series([], dtype="int64"))
@@ -105,23 +109,37 @@ def days_frame(sites: pd.DataFrame, first: date, days: int) -> pd.DataFrame:
 
 
 def _load(run: Run, first: date, days: int) -> None:
-    frame = days_frame(run.districts[DISTRICT].sites, first, days)
-    when = datetime.combine(first + timedelta(days=days), datetime.min.time())
-    unit = Unit(
-        district=DISTRICT,
-        source="bench",
-        partition=f"{first}",
-        sha256=f"{first.toordinal():064x}",
-        name=f"{first}.csv",
-        size=1,
-        issued_at=when,
-        modified_at=when,
-        encoding="utf-8",
-        cells_in=len(frame),
-        blank=0,
-    )
+    """Load days, each source's day as a delivery of its own, as nights have left them in the ledger."""
+    sites = run.districts[DISTRICT].sites
+    frame = days_frame(sites, first, days)
+    turn = {kind: number for number, kind in enumerate(SOURCES)}
+    of_site = sites.set_index("key")["kind"].map(turn)
+    place = (frame["observed_at"].dt.normalize() - pd.Timestamp(first)).dt.days
+    frame["delivery"] = (place * len(SOURCES) + frame["site"].map(of_site)).astype("int64")
+    cells = frame["delivery"].value_counts()
+    units = []
+    for number in range(days * len(SOURCES)):
+        day = first + timedelta(days=number // len(SOURCES))
+        source = list(SOURCES.values())[number % len(SOURCES)]
+        when = datetime.combine(day + timedelta(days=1), datetime.min.time())
+        units.append(
+            Unit(
+                district=DISTRICT,
+                source=source,
+                partition=f"{day}",
+                sha256=f"{day.toordinal() * len(SOURCES) + number % len(SOURCES):064x}",
+                name=f"{source}-{day}.csv",
+                size=1,
+                issued_at=when,
+                modified_at=when,
+                encoding="utf-8",
+                cells_in=int(cells.get(number, 0)),
+                blank=0,
+            )
+        )
+    now = datetime.combine(first + timedelta(days=days), datetime.min.time())
     with run.warehouse.begin() as connection:
-        load_batch(connection, [unit], frame, _NOTHING, now=when)
+        load_batch(connection, units, frame, _NOTHING, now=now)
 
 
 def _clock(run: Run) -> float:
@@ -132,6 +150,9 @@ def _evaluate(run: Run, parts: dict[str, float]) -> None:
     """Do what `flows.way.evaluate_and_alert` does, with a watch on each part."""
     district = run.districts[DISTRICT]
     with run.warehouse.begin() as connection:
+        begun = _clock(run)
+        flag_district(connection, district)
+        parts["flags"] = _clock(run) - begun
         begun = _clock(run)
         done = evaluate_district(connection, run, district)
         parts["evaluate"] = _clock(run) - begun
@@ -182,7 +203,7 @@ def run() -> list[dict[str, Any]]:
             for name, settings in homes.items():
                 measured[name].append(night(settings, number))
     records = []
-    for part in ("night", "load", "evaluate", "alert", "indicators"):
+    for part in ("night", "load", "flags", "evaluate", "indicators", "alert"):
         long, short = ([night[part] for night in measured[name]] for name in ("long", "short"))
         records.append(
             {

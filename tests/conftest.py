@@ -23,12 +23,16 @@ _OF_FIRST_NIGHT = frozenset(
     )
 )
 
+#: the same for the small warehouse of the documents (`home`)
+_OF_DOCUMENTS = frozenset({"tests/docs/test_commands.py", "tests/docs/test_docs.py"})
+
 #: files that take longest, first: two workers then end at about the same time
 _LONG_FIRST = (
     "tests/flows/test_prefect_server",
     "tests/crash/test_killed_runs",
     "tests/flows/test_prefect_embedded",
     *sorted(_OF_FIRST_NIGHT),
+    *sorted(_OF_DOCUMENTS),
     "tests/warehouse/test_concurrency",
     "tests/realdata/",
     "tests/warehouse/",
@@ -51,7 +55,7 @@ _SERVER_THOROUGH = (
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Hand out files as `--dist loadfile` does, those of the loaded warehouse as one."""
+    """Hand out files as `--dist loadfile` does, those that share a loaded warehouse as one."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
@@ -59,6 +63,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class OneWarehouse(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
+            if file in _OF_DOCUMENTS:
+                return "documents"
             return "first_night" if file in _OF_FIRST_NIGHT else file
 
     return OneWarehouse(config, log)

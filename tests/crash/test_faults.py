@@ -132,7 +132,7 @@ def limited(half: Half, home: Path, most: int) -> subprocess.CompletedProcess[st
 @pytest.mark.parametrize(
     "most",
     [
-        pytest.param(1_000, id="landing"),
+        pytest.param(1_000, id="landing", marks=pytest.mark.thorough),
         pytest.param(20_000, id="loading", marks=pytest.mark.thorough),
         pytest.param(60_000, id="evaluation"),
     ],
@@ -140,7 +140,7 @@ def limited(half: Half, home: Path, most: int) -> subprocess.CompletedProcess[st
 def test_files_that_cannot_grow_end_in_one_line_and_a_warehouse_that_opens(
     half: Half, most: int, tmp_path: Path
 ) -> None:
-    """The first write and a late one in `make test`, one between them in `make thorough`."""
+    """A late write in `make test`, the first one and one between in `make thorough`."""
     home = half.home(tmp_path)
     ended = limited(half, home, most)
     assert ended.returncode in (FAILED, REFUSED), ended.stderr

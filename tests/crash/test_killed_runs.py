@@ -21,7 +21,7 @@ MOMENTS = int(os.environ.get("CRASH_MOMENTS", "12"))
 @pytest.mark.parametrize(
     ("engines", "moments"),
     [
-        ("duckdb", 4),
+        ("duckdb", 2),
         pytest.param("duckdb,postgresql", MOMENTS, marks=[pytest.mark.postgres, pytest.mark.thorough]),
     ],
 )

@@ -21,9 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
 #: a command that starts a server or a machine's own tool, and the test that runs it
 ELSEWHERE = {
-    "prefect work-pool create ecoplan --type process": "tests/flows/test_prefect_server.py",
-    "prefect deploy --all": "tests/flows/test_prefect_server.py",
-    "prefect worker start --pool ecoplan": "tests/flows/test_prefect_server.py",
+    "prefect work-pool create ecoplan --type process": "tests/flows/test_prefect_upkeep.py",
+    "prefect deploy --all": "tests/flows/test_prefect_upkeep.py",
+    "prefect worker start --pool ecoplan": "tests/flows/test_prefect_upkeep.py",
     "prefect deployment run nightly/nightly": "tests/flows/test_prefect_server.py",
     "ecoplan up --workers 2": "tests/flows/test_prefect_server.py",
 }

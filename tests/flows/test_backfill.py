@@ -29,6 +29,7 @@ def steps(home: Path) -> set[str]:
     return {message["key"].rsplit(":", 1)[0] for message in messages(home)}
 
 
+@pytest.mark.thorough
 def test_a_year_filled_back_then_a_night_equal_the_night_alone(made: Slice, tmp_path: Path) -> None:
     alone, both = tmp_path / "alone", tmp_path / "both"
     run_night(made, alone)

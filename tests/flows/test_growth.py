@@ -129,6 +129,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Slice:
 _homes: list[int] = []
 
 
+@pytest.mark.thorough
 @settings(
     max_examples=2,
     deadline=None,

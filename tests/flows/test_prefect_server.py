@@ -327,6 +327,7 @@ def test_a_night_by_command_without_findings_completes_on_the_server(server: Ser
     assert proof_of(made.settings())["ok"]
 
 
+@pytest.mark.thorough
 def test_a_failing_source_is_tried_again_and_never_stops_the_others(server: Server, tmp_path: Path) -> None:
     made = tiny_slice(tmp_path)
     air = made.folder("chiping", "air-quotsoft")

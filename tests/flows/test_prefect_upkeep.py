@@ -182,7 +182,7 @@ def test_the_recipe_of_the_work_pool_fills_the_variable_of_a_run(
         server.prefect(
             "work-pool", "create", "ecoplan", "--type", "process", "--base-job-template", str(file)
         )
-        server.prefect("deploy", "--name", "nightly")
+        server.prefect("deploy", "--all")
         server.prefect(
             "deployment", "run", "nightly/nightly", "--param", 'run_date="2026-03-26"', "--tag", "mine"
         )

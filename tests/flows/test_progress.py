@@ -114,12 +114,14 @@ def test_projects_and_districts_are_no_unregistered_sites(told: Told) -> None:
     assert (work["unregistered_sites"], work["unregistered"]) == (0, "")
 
 
+@pytest.mark.thorough
 def test_one_night_over_all_of_it_tells_the_same(told: Told) -> None:
     home = told.made.root / "another"
     run_night(told.made, home)
     assert sure_hash(told.made.settings(home)) == told.hash
 
 
+@pytest.mark.thorough
 @pytest.mark.postgres
 def test_a_server_tells_the_same(told: Told, postgres_uri: str) -> None:
     warehouse = fresh_postgres(postgres_uri)

@@ -215,6 +215,7 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(tmp_path: Path, monkeypatch
     assert would == did
 
 
+@pytest.mark.thorough
 def test_a_replay_that_is_cut_goes_on_where_it_was_and_wakes_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ def points_of(made: Slice) -> int:
     return len(passed)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform == "win32", reason="kills a process")
 def test_a_replay_killed_anywhere_and_run_again_ends_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -50,6 +50,7 @@ def test_units_are_a_source_and_a_month_in_the_order_of_time(made: Slice, tmp_pa
     )
 
 
+@pytest.mark.thorough
 def test_one_ended_after_any_unit_and_run_again_leaves_what_one_night_leaves(
     made: Slice, tmp_path: Path
 ) -> None:

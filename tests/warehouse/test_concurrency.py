@@ -72,7 +72,9 @@ def one_after_the_other(tmp_path_factory: pytest.TempPathFactory) -> tuple[Slice
     return made, sure_hash(made.settings())
 
 
-@pytest.mark.parametrize("engine", ["duckdb", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.mark.parametrize(
+    "engine", ["duckdb", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.thorough])]
+)
 def test_a_night_and_a_backfill_at_once_give_what_one_after_the_other_gives(
     engine: str,
     one_after_the_other: tuple[Slice, str],

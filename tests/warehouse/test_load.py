@@ -209,12 +209,14 @@ def test_any_order_gives_one_dump_and_an_exact_balance(
     for order in (numbers, data.draw(st.permutations(numbers))):
         folder = tmp_path_factory.mktemp("order")
         warehouse = Warehouse(f"duckdb:///{folder / 'w.duckdb'}")
-        for step, number in enumerate(order):
-            rows = exports[number]
-            _load(warehouse, [unit(number, len(rows))], readings(rows), datetime(2025, 7, 1 + step))
-        _settle_stale(warehouse)
-        with warehouse.read() as connection:
-            verdict = verify_ledger(connection)
+        warehouse.engine()
+        with warehouse.kept_open():
+            for step, number in enumerate(order):
+                rows = exports[number]
+                _load(warehouse, [unit(number, len(rows))], readings(rows), datetime(2025, 7, 1 + step))
+            _settle_stale(warehouse)
+            with warehouse.read() as connection:
+                verdict = verify_ledger(connection)
         assert verdict.ok, verdict.failures
         assert verdict.totals["cells_in"] == sum(len(rows) for rows in exports)
         hashes.add(verdict.dump_sha256)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select, text
@@ -91,6 +92,7 @@ def by_replays(
     return settled(connection)
 
 
+@pytest.mark.thorough
 @settings(max_examples=8, deadline=None)
 @given(made=exports, turns=st.lists(st.integers(0, 9), min_size=1, max_size=21))
 def test_any_order_of_replays_ends_where_one_load_does(
