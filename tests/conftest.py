@@ -24,7 +24,7 @@ _OF_FIRST_NIGHT = frozenset(
 )
 
 #: the same for the small warehouse of the documents (`home`)
-_OF_DOCUMENTS = frozenset({"tests/docs/test_commands.py", "tests/docs/test_docs.py"})
+_OF_DOCUMENTS = frozenset(f"tests/docs/test_{name}.py" for name in ("commands", "docs", "pages"))
 
 #: files that take longest, first: two workers then end at about the same time
 _LONG_FIRST = (

@@ -165,6 +165,7 @@ def test_a_late_original_revises_nothing_that_was_believed(tmp_path: Path) -> No
     assert revised > 0
 
 
+@pytest.mark.thorough
 def test_spans_that_follow_each_other_tell_everything_once(tmp_path: Path) -> None:
     made = empty_slice(tmp_path)
     made.use({"chiping": ("air-quotsoft",)})
