@@ -102,12 +102,23 @@ def _causes(connection: Connection, district: str, rule: Rule) -> dict[str, tupl
     causes: dict[str, tuple[Cause, ...]] = {}
     for subject, number, since, until in rows:
         causes[subject] = (*causes.get(subject, ()), Cause(number, since, until))
-    # a handful of sources at most, and few of them were ever silent
-    for source, known in list(causes.items()):
+    # a handful at most, and few of them were ever silent
+    for source in _sources_among(connection, district, list(causes)):
+        known = causes[source]
         for cause in known:
             for site in _sites_behind(connection, district, source, cause.since):
                 causes[site] = (*causes.get(site, ()), cause)
     return causes
+
+
+def _sources_among(connection: Connection, district: str, subjects: list[str]) -> list[str]:
+    """Return those of some subjects that are sources: the others are sites and have none behind them."""
+    if not subjects:
+        return []
+    query = select(deliveries.c.source).where(
+        deliveries.c.district == district, deliveries.c.source.in_(subjects)
+    )
+    return sorted(connection.execute(query.distinct()).scalars())
 
 
 def _sites_behind(connection: Connection, district: str, source: str, since: dt.datetime) -> list[str]:

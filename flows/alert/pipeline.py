@@ -36,6 +36,8 @@ from warehouse.schema import deliveries, flags, indicator_results, readings
 #: what shares and days are called in evidence; no parameters of these names exist
 SILENT_DAYS, USUAL_SHARE = "silent_days", "usual_share"
 QUARANTINE_SHARE, FLAGGED_SHARE = "quarantine_share", "flagged_share"
+#: letters of a partition's text -> what it is
+_FREQUENCY = {4: "Y", 7: "M", 10: "D"}
 
 
 def pipeline_conditions(scene: Scene, rule: Rule, since: Mapping[str, datetime]) -> Conditions:
@@ -173,13 +175,22 @@ def _partitions(scene: Scene, rule: Rule, since: Mapping[str, datetime]) -> pd.D
         counted = bulk.fetch(scene.connection, told)
         rows = rows.drop(columns="flagged").merge(counted, on=["source", "partition"], how="left")
         rows["flagged"] = rows["flagged"].astype("float64").fillna(0.0)
-    # a partition is a day or a month; months are few words
-    periods = {text: pd.Period(text) for text in rows["partition"].unique()}
-    rows["observed_at"] = rows["partition"].map({text: period.start_time for text, period in periods.items()})
-    ends = rows["partition"].map({text: period.end_time for text, period in periods.items()})
+    starts, ends = _spans_of(rows["partition"])
+    rows["observed_at"] = starts
     rows = rows[ends < pd.Timestamp(scene.run_date)].astype({"observed_at": "datetime64[us]"})
     rows = rows.rename(columns={"source": "site"}).astype({"site": "str"})
     return rows.sort_values(["site", "observed_at"], kind="stable").reset_index(drop=True)
+
+
+def _spans_of(partitions: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Return the first and the last moment of each partition: a day (`2026-03-25`), month (`2026-03`) or year."""
+    parts = [
+        pd.PeriodIndex(texts, freq=_FREQUENCY[length]).to_series(index=texts.index)
+        for length, texts in partitions.groupby(partitions.str.len())
+    ]
+    starts = pd.concat([part.dt.start_time for part in parts])
+    ends = pd.concat([part.dt.end_time for part in parts])
+    return starts.reindex(partitions.index), ends.reindex(partitions.index)
 
 
 def _known(scene: Scene) -> list[ColumnElement[bool]]:
